@@ -1,0 +1,1 @@
+"""Load on brokers, verified message by message, and what it costs them."""

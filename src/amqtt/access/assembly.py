@@ -1,0 +1,84 @@
+"""Making the one Authenticator of a Server out of its settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from amqtt.abc import Authenticator
+from amqtt.access.acl import AccessControlList
+from amqtt.access.anonymous import Anonymous
+from amqtt.access.authenticators import Authenticators
+from amqtt.access.password_file import NoUsers, PasswordFile
+from amqtt.access.policy import Policy, TopicCheck
+from amqtt.access.scram import Scram
+from amqtt.access.settings import AuthSettings, TopicCheckSettings
+from amqtt.access.taboo import Taboo
+from amqtt.errors import BrokerError
+
+Part = TypeVar("Part")
+AuthenticatorFactory = Callable[[AuthSettings], Authenticator]
+TopicCheckFactory = Callable[[TopicCheckSettings], TopicCheck]
+
+
+def build_authenticator(
+    auth: AuthSettings,
+    topic_check: TopicCheckSettings,
+    authenticators: Mapping[str, AuthenticatorFactory] | None = None,
+    topic_checks: Mapping[str, TopicCheckFactory] | None = None,
+) -> Authenticators:
+    """The Authenticator that asks those whom the settings name; close it after use.
+
+    `authenticators` and `topic_checks` are all that can be named (None: the built-in ones).
+    Raises BrokerError for a name that is not among them, and for a file that cannot be read.
+    """
+    known_authenticators = AUTHENTICATORS if authenticators is None else authenticators
+    known_checks = TOPIC_CHECKS if topic_checks is None else topic_checks
+    check_factories = _named("topic-check.plugins", topic_check.asked, known_checks)
+    factories = _named("auth.plugins", auth.asked, known_authenticators)
+    checks = [factory(topic_check) for factory in check_factories.values()] if topic_check.enabled else None
+    return Authenticators({name: factory(auth) for name, factory in factories.items()}, Policy(checks))
+
+
+def unknown_name(name: str, known: Sequence[str]) -> str:
+    """What to say of a name that is none of the known ones."""
+    close = get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"there is no plugin {name!r}{hint}; known are {', '.join(sorted(known))}"
+
+
+def _named(key: str, names: Sequence[str], known: Mapping[str, Part]) -> dict[str, Part]:
+    unknown = [f"{key}: {unknown_name(name, list(known))}" for name in names if name not in known]
+    if unknown:
+        raise BrokerError("\n".join(unknown))
+    return {name: known[name] for name in names}
+
+
+def _anonymous(settings: AuthSettings) -> Authenticator:
+    return Anonymous(settings.admits_anonymous)
+
+
+def _password_file(settings: AuthSettings) -> Authenticator:
+    # Without a file it knows nobody: then it must refuse every user name, as an empty file does.
+    return NoUsers() if settings.password_file is None else PasswordFile(settings.password_file)
+
+
+def _scram(settings: AuthSettings) -> Authenticator:
+    if settings.scram_file is None:
+        raise BrokerError("auth.plugins: auth_scram needs auth.scram-file")
+    return Scram.from_file(settings.scram_file)
+
+
+def _acl(settings: TopicCheckSettings) -> TopicCheck:
+    return AccessControlList(settings.acl or {}, settings.publish_acl, settings.receive_acl)
+
+
+def _taboo(_settings: TopicCheckSettings) -> TopicCheck:
+    return Taboo()
+
+
+AUTHENTICATORS: Mapping[str, AuthenticatorFactory] = {
+    "auth_anonymous": _anonymous,
+    "auth_file": _password_file,
+    "auth_scram": _scram,
+}
+TOPIC_CHECKS: Mapping[str, TopicCheckFactory] = {"topic_acl": _acl, "topic_taboo": _taboo}

@@ -1,0 +1,124 @@
+"""What an accepted Client may do: the Permissions that several parties come to together."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from amqtt.sessions.permissions import Permissions
+
+
+class TopicRules(ABC):
+    """What one topic plugin says of one user: True grants, False refuses, None is no opinion.
+
+    It must answer at once. `receives_everything` True says that `receive` need not be asked.
+    """
+
+    receives_everything: bool = True
+
+    @abstractmethod
+    def publish(self, topic: str) -> bool | None:
+        """Whether the user may publish to this Topic Name."""
+
+    @abstractmethod
+    def subscribe(self, topic_filter: str) -> bool | None:
+        """Whether the user may subscribe to this Topic Filter (without any `$share/name/`)."""
+
+    def receive(self, topic: str) -> bool | None:
+        """Whether a message on this Topic Name may be delivered to the user; only False keeps it back."""
+        return None
+
+
+class TopicCheck(ABC):
+    """A topic plugin: knows the TopicRules of every user."""
+
+    @abstractmethod
+    def rules(self, user: str | None) -> TopicRules:
+        """The rules for this user, None: who did not say a name."""
+
+
+class CheckedPermissions(Permissions):
+    """Permissions after topic plugins: somebody must grant, nobody may refuse."""
+
+    def __init__(self, user: str | None, rules: Sequence[TopicRules]) -> None:
+        super().__init__(user)
+        self._rules = tuple(rules)
+        self._receive_rules = tuple(rule for rule in rules if not rule.receives_everything)
+        self.receives_everything = not self._receive_rules
+
+    def may_publish(self, topic: str, retain: bool) -> bool:
+        """Whether the topic plugins grant it; nobody publishes to `$…`."""
+        if topic.startswith("$"):
+            return False
+        granted = False
+        for rules in self._rules:
+            verdict = rules.publish(topic)
+            if verdict is True:
+                granted = True
+            elif verdict is not None:
+                return False
+        return granted
+
+    def may_subscribe(self, topic_filter: str, qos: int) -> int:
+        """The QoS asked for where the topic plugins grant the filter, else -1."""
+        granted = -1
+        for rules in self._rules:
+            verdict = rules.subscribe(topic_filter)
+            if verdict is True:
+                granted = qos
+            elif verdict is not None:
+                return -1
+        return granted
+
+    def may_receive(self, topic: str) -> bool:
+        """Whether no topic plugin keeps the message back."""
+        for rules in self._receive_rules:
+            verdict = rules.receive(topic)
+            if verdict is not True and verdict is not None:
+                return False
+        return True
+
+
+class SharedPermissions(Permissions):
+    """What several parties allow, all of them."""
+
+    def __init__(self, user: str | None, parts: Sequence[Permissions]) -> None:
+        super().__init__(user)
+        self._parts = tuple(parts)
+        self.receives_everything = all(part.receives_everything for part in parts)
+
+    def may_publish(self, topic: str, retain: bool) -> bool:
+        """Whether each of them allows it."""
+        return all(part.may_publish(topic, retain) for part in self._parts)
+
+    def may_subscribe(self, topic_filter: str, qos: int) -> int:
+        """The lowest QoS that any of them grants, -1 where one refuses."""
+        return min(part.may_subscribe(topic_filter, qos) for part in self._parts)
+
+    def may_receive(self, topic: str) -> bool:
+        """Whether each of them allows it."""
+        return all(part.receives_everything or part.may_receive(topic) for part in self._parts)
+
+
+class Policy:
+    """Makes one Permissions of what the Authenticators allow and what the topic plugins grant.
+
+    `checks` are the topic plugins; None: topics are not checked. None of them grants nothing.
+    """
+
+    def __init__(self, checks: Sequence[TopicCheck] | None = None) -> None:
+        self._checks = None if checks is None else tuple(checks)
+
+    def permissions(self, allowed: Sequence[Permissions]) -> Permissions:
+        """The Permissions of a Client that these Authenticators accepted.
+
+        The user is the first that one of them names. A plain `Permissions` allows what is left to
+        everybody and restricts nobody; one of a class of its own restricts.
+        """
+        user = next((part.user for part in allowed if part.user is not None), None)
+        parts = [part for part in allowed if type(part) is not Permissions]
+        if self._checks is not None:
+            parts.append(CheckedPermissions(user, [check.rules(user) for check in self._checks]))
+        if not parts:
+            return Permissions(user)
+        if len(parts) == 1 and parts[0].user == user:
+            return parts[0]
+        return SharedPermissions(user, parts)

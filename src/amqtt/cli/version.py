@@ -1,0 +1,11 @@
+"""The line that `amqtt --version` prints."""
+
+import platform
+
+import amqtt
+from amqtt.cli.loops import loop_name
+
+
+def version_line() -> str:
+    """The version, the Python it runs on, its event loop, and whether it is compiled."""
+    return f"amqtt {amqtt.__version__} (Python {platform.python_version()}, {loop_name()}, pure)"

@@ -1,0 +1,144 @@
+"""Floor 7: everything that an operator decides for one Broker, with its defaults and units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from amqtt.access.settings import AuthSettings, TopicCheckSettings
+from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
+from amqtt.server.limits import Limits
+from amqtt.server.settings import ServerSettings
+
+DEFAULT_LISTENER = "default"
+
+
+def default_listeners() -> Mapping[str, ListenerSettings]:
+    """The Listener of a Broker that is told of none: port 1883 of this machine, IPv4 and IPv6."""
+    return {DEFAULT_LISTENER: ListenerSettings(DEFAULT_LISTENER, bind="localhost:1883")}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration of one Broker. Each part owns its dataclass and is given its own slice."""
+
+    listeners: Mapping[str, ListenerSettings] = field(default_factory=default_listeners)
+    """Listener name → where it listens."""
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may come in."""
+    topic_check: TopicCheckSettings = field(default_factory=TopicCheckSettings)
+    """What they may do."""
+    limits: Limits = field(default_factory=Limits)
+    """What they may use."""
+    sys_interval: float = 0
+    """Seconds between two publications of `$SYS/broker/…`; 0: never."""
+    timeout_disconnect_delay: float = 2
+    """Seconds; aMQTT's key. The Keep Alive of the standard is what a Client is held to."""
+    hardened: bool = False
+    """Whether what would be a warning about security refuses to start instead (`security: hardened`)."""
+    sections: Mapping[str, object] = field(default_factory=dict)
+    """The sections that are none of ours, as they were written: they are their plugins'."""
+    notices: Sequence[str] = ()
+    """Sentences that the Broker logs as warnings when it starts."""
+
+    @property
+    def server(self) -> ServerSettings:
+        """The slice of the Server."""
+        return ServerSettings(limits=self.limits, sys_interval=self.sys_interval)
+
+    @property
+    def who_may_connect(self) -> str:
+        """One sentence for the log: who may come in."""
+        asked = self.auth.asked
+        if "auth_anonymous" in asked and self.auth.admits_anonymous:
+            return "Anyone who reaches a listener may connect"
+        return f"Whoever is accepted by {', '.join(asked)} may connect" if asked else "Nobody may connect"
+
+
+def concerns(config: Config) -> list[str]:
+    """What an operator should know about the security of this configuration, one sentence each."""
+    found = [_anyone(config, name) for name in _exposed(config)] if _admits_unasked(config.auth) else []
+    found += _auth_concerns(config.auth)
+    if "auth_file" in config.auth.asked:
+        found += [
+            f"listeners.{name}: passwords reach it unencrypted from other machines; "
+            "set ssl: on, certfile and keyfile"
+            for name in _exposed(config)
+            if config.listeners[name].tls is None
+        ]
+    return found + _topic_concerns(config)
+
+
+def _anyone(config: Config, name: str) -> str:
+    where = config.listeners[name].bind
+    return (
+        f"listeners.{name}: anyone who reaches it ({where}) may connect, without a password; "
+        "to change that, add\n"
+        "    auth:\n"
+        "        allow-anonymous: false\n"
+        "        password-file: /path/to/passwd\n"
+        "or allow-anonymous: true to say that this is meant"
+    )
+
+
+def _admits_unasked(auth: AuthSettings) -> bool:
+    return auth.allow_anonymous is None and "auth_anonymous" in auth.asked
+
+
+def _auth_concerns(auth: AuthSettings) -> list[str]:
+    asked = auth.asked
+    found = []
+    if not asked:
+        found.append("auth: nobody is asked whether a Client may come in, so nobody may")
+    elif asked == ("auth_anonymous",) and not auth.admits_anonymous:
+        found.append(
+            "auth.allow-anonymous: false without auth_file admits whoever states any user name, unchecked, "
+            "as in aMQTT; set auth.password-file and add auth_file to auth.plugins"
+        )
+    if auth.password_file is None and "auth_file" in asked:
+        found.append("auth.password-file is not set: every user name is refused")
+    if auth.password_file is not None and "auth_file" not in asked:
+        found.append("auth.password-file is not used: auth.plugins does not name auth_file")
+    if auth.scram_file is not None and "auth_scram" not in asked:
+        found.append("auth.scram-file is not used: auth.plugins does not name auth_scram")
+    return found
+
+
+def _topic_concerns(config: Config) -> list[str]:
+    check = config.topic_check
+    lists = {"acl": check.acl, "publish-acl": check.publish_acl, "receive-acl": check.receive_acl}
+    given = [f"topic-check.{key}" for key, entries in lists.items() if entries is not None]
+    if given and not check.enabled:
+        return [f"{', '.join(given)}: not applied, because topic-check.enabled is off"]
+    if given and "topic_acl" not in check.asked:
+        return [f"{', '.join(given)}: not applied, because topic-check.plugins does not name topic_acl"]
+    if not check.enabled:
+        return []
+    if not check.asked:
+        return ["topic-check.plugins is empty: nobody may publish or subscribe"]
+    if "topic_acl" in check.asked and check.acl is None:
+        return ["topic-check.acl is not set: nobody may subscribe"]
+    if "auth_file" not in config.auth.asked and config.auth.asked and "auth_anonymous" in config.auth.asked:
+        return [
+            "topic-check grants by user name, and no password is asked for: any Client may state any name"
+        ]
+    return []
+
+
+def _exposed(config: Config) -> list[str]:
+    """The Listeners that other machines reach."""
+    return [name for name, listener in config.listeners.items() if not _is_local(listener)]
+
+
+def _is_local(listener: ListenerSettings) -> bool:
+    if listener.type == "unix":
+        return True
+    bind = listener.bind
+    host = bind[0] if isinstance(bind, tuple) else parse_bind(bind, DEFAULT_PORTS["tcp"])[0]
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,133 @@
+"""Configuration files and dictionaries → Config: the only place where a dictionary is read.
+
+Everything that aMQTT's configurations have is understood; what is wrong is said all at once.
+"""
+
+import dataclasses
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
+from amqtt.config import Config, concerns
+from amqtt.config_file import values
+from amqtt.config_file.access import read_auth, read_topic_check
+from amqtt.config_file.document import DEEPEST, read_document
+from amqtt.config_file.limits import check_limits, read_limits
+from amqtt.config_file.listeners import check_binds, read_listeners
+from amqtt.config_file.plugins import read_plugins
+from amqtt.config_file.section import Findings, Section, kind
+from amqtt.errors import BrokerError
+
+__all__ = ["load"]
+
+_LONGEST_INTERVAL = 365 * 86400
+_LIKELY = 0.75
+_CERTAIN = 0.9
+"""How like one of ours a section's name must be to be suspected, or taken, to be misspelt."""
+
+
+def load(
+    source: Config | Mapping[str, object] | str | os.PathLike[str] | None = None,
+    authenticators: Collection[str] = tuple(AUTHENTICATORS),
+    topic_checks: Collection[str] = tuple(TOPIC_CHECKS),
+) -> Config:
+    """The configuration in a dictionary, or in the YAML or TOML file of this path.
+
+    None is our defaults; a Config is only checked. The source is never changed. `authenticators`
+    and `topic_checks` are the names that `auth.plugins` and `topic-check.plugins` may have.
+    Raises BrokerError with every mistake, a line each: `file:line:column: dotted.path: what is wrong`.
+    """
+    if source is None:
+        source = Config()
+    if isinstance(source, Config):
+        findings = Findings()
+        check_limits(Section(findings, ("limits",), None), source.limits)
+        check_binds(findings, ("listeners",), source.listeners)
+        findings.raise_mistakes()
+        return _reviewed(source, list(source.notices))
+    content: object = source
+    if isinstance(source, Mapping):
+        findings = Findings()
+    elif isinstance(source, (str, os.PathLike)):
+        document = read_document(Path(source))
+        findings = Findings(os.fspath(source), document.marks)
+        for path in document.repeated:
+            findings.notice(path, "it is there more than once; the last one counts")
+        content = document.content if document.content is not None else {}
+    else:
+        raise BrokerError(f"a configuration is a dictionary or the path of a file, not {kind(source)}")
+    config = _read(findings, Section(findings, (), content), authenticators, topic_checks)
+    findings.raise_mistakes()
+    return _reviewed(config, findings.notices)
+
+
+def _reviewed(config: Config, notices: list[str]) -> Config:
+    """The Config with a notice for whatever is of concern; where it is hardened, that is a mistake."""
+    found = concerns(config)
+    if found and config.hardened:
+        raise BrokerError("\n".join(f"{concern} (security: hardened)" for concern in found))
+    return dataclasses.replace(config, notices=tuple(dict.fromkeys([*notices, *found])))
+
+
+def _read(
+    findings: Findings, top: Section, authenticators: Collection[str], topic_checks: Collection[str]
+) -> Config:
+    defaults = Config()
+    listeners = read_listeners(findings, top.path_of("listeners"), top.raw("listeners"))
+    auth, topic_check = defaults.auth, defaults.topic_check
+    sys_interval = top.take("sys-interval", values.seconds(0, _LONGEST_INTERVAL), defaults.sys_interval)
+    if "auth" in top:
+        auth = read_auth(Section(findings, top.path_of("auth"), top.raw("auth")), authenticators)
+    if "topic-check" in top:
+        section = Section(findings, top.path_of("topic-check"), top.raw("topic-check"))
+        topic_check = read_topic_check(section, topic_checks)
+    plugins = read_plugins(findings, top.path_of("plugins"), top.raw("plugins"))
+    if plugins is not None:
+        auth, topic_check = plugins.auth, plugins.topic_check
+        sys_interval = sys_interval if plugins.sys_interval is None else plugins.sys_interval
+        _refuse_both(top)
+    limits = read_limits(Section(findings, top.path_of("limits"), top.raw("limits")), top)
+    delay = values.seconds(0, _LONGEST_INTERVAL)
+    return Config(
+        listeners=listeners,
+        auth=auth,
+        topic_check=topic_check,
+        limits=limits,
+        sys_interval=sys_interval,
+        timeout_disconnect_delay=top.take(
+            "timeout-disconnect-delay", delay, defaults.timeout_disconnect_delay
+        ),
+        hardened=top.take("security", values.one_of("hardened", "default"), "default") == "hardened",
+        sections=_sections(findings, top),
+    )
+
+
+def _refuse_both(top: Section) -> None:
+    """Refuse `auth` and `topic-check` beside `plugins`: aMQTT ignored them, and nobody expects that."""
+    for key in ("auth", "topic-check"):
+        if key in top:
+            top.mistake(key, "plugins says this too, by dotted paths; keep one of them")
+
+
+def _sections(findings: Findings, top: Section) -> dict[str, object]:
+    """The sections that are none of ours. One that looks misspelt could leave a door open."""
+    unknown = top.unknown()
+    for name in unknown:
+        if likely := top.likely(name, _CERTAIN) or top.swapped(name):
+            findings.mistake((name,), f"there is no such section (did you mean {likely!r}?)")
+        elif likely := top.likely(name, _LIKELY):
+            findings.notice((name,), f"it is left to plugins (did you mean {likely!r}?)")
+    return {name: _copied(findings, (name,), content) for name, content in unknown.items()}
+
+
+def _copied(findings: Findings, path: tuple[str, ...], content: object) -> object:
+    """The same sections and lists, none of them shared with the caller's."""
+    if len(path) > DEEPEST:
+        findings.mistake(path[:1], "its sections are nested too deeply")
+        return None
+    if isinstance(content, dict):
+        return {key: _copied(findings, (*path, str(key)), value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_copied(findings, (*path, f"[{place}]"), item) for place, item in enumerate(content)]
+    return content

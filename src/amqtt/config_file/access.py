@@ -1,0 +1,115 @@
+"""The sections `auth` and `topic-check`: who may come in, and what they may do."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from amqtt.access.assembly import unknown_name
+from amqtt.access.settings import (
+    AUTHENTICATOR_ALIASES,
+    TOPIC_CHECK_ALIASES,
+    AuthSettings,
+    TopicCheckSettings,
+)
+from amqtt.config_file import values
+from amqtt.config_file.section import Findings, Section, items, kind
+from amqtt.topics.names import SHARE_PREFIX, topic_filter_fault
+
+SAME = "same"
+"""As `publish-acl` or `receive-acl`: the same lists as for subscribing."""
+
+_ANY_NUMBER = 65_535
+"""Levels: a filter has no more."""
+
+Entries = Mapping[str, tuple[str, ...]]
+
+
+def read_auth(section: Section, known: Collection[str]) -> AuthSettings:
+    """Who may come in. An empty section admits nobody: that it is there says that not everybody may."""
+    if not len(section):
+        return AuthSettings(plugins=())
+    said = "allow-anonymous" in section
+    settings = AuthSettings(
+        allow_anonymous=section.take_stated("allow-anonymous", values.switch, False) if said else None,
+        password_file=section.take("password-file", values.path, None),
+        scram_file=section.take("scram-file", values.path, None),
+        plugins=_names(section, known, AUTHENTICATOR_ALIASES),
+    )
+    section.refuse_unknown()
+    return settings
+
+
+def read_topic_check(section: Section, known: Collection[str]) -> TopicCheckSettings:
+    """What they may do."""
+    settings = TopicCheckSettings(
+        enabled=section.take_stated("enabled", values.switch, True) if "enabled" in section else False,
+        plugins=_names(section, known, TOPIC_CHECK_ALIASES),
+    )
+    settings = read_lists(section, settings)
+    section.refuse_unknown()
+    return settings
+
+
+def read_lists(section: Section, settings: TopicCheckSettings) -> TopicCheckSettings:
+    """The settings with the lists of topic_acl in this section.
+
+    `acl` is for subscribing, as it always was, and `subscribe-acl` replaces it.
+    """
+    acl = _entries(section, "acl", None)
+    acl = _entries(section, "subscribe-acl", acl)
+    return replace(
+        settings,
+        acl=acl,
+        publish_acl=_entries(section, "publish-acl", None, acl),
+        receive_acl=_entries(section, "receive-acl", None, acl),
+    )
+
+
+def _names(section: Section, known: Collection[str], aliases: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The names of plugins to ask; None: not said."""
+    content = section.raw("plugins")
+    if content is None:
+        return None
+    names = []
+    for path, name in items(section.findings, section.path_of("plugins"), content):
+        if not isinstance(name, str):
+            section.findings.mistake(path, f"it must be the name of a plugin, not {kind(name)}")
+        elif aliases.get(name, name) not in known:
+            section.findings.mistake(path, unknown_name(name, sorted(known)))
+        else:
+            names.append(aliases.get(name, name))
+    return tuple(names)
+
+
+def _entries(
+    section: Section, key: str, absent: Entries | None, same: Entries | None = None
+) -> Entries | None:
+    """User name → filters. Blank lists grant nothing: only a key that is absent leaves things free."""
+    if key not in section:
+        return absent
+    content = section.raw(key)
+    if content == SAME and key not in ("acl", "subscribe-acl"):
+        return same or {}
+    if content is not None and not isinstance(content, Mapping):
+        section.mistake(key, f"it must be user names and their lists of topic filters, not {kind(content)}")
+    if not content:
+        section.findings.notice(section.path_of(key), "it is empty, so it grants nothing to anybody")
+    if not isinstance(content, Mapping):
+        return {}
+    return {
+        str(user): _filters(section.findings, (*section.path_of(key), str(user)), filters)
+        for user, filters in content.items()
+    }
+
+
+def _filters(findings: Findings, path: tuple[str, ...], content: object) -> tuple[str, ...]:
+    filters = []
+    for place, topic_filter in items(findings, path, () if content is None else content):
+        if not isinstance(topic_filter, str):
+            findings.mistake(place, f"it must be a topic filter, not {kind(topic_filter)}")
+        elif topic_filter.startswith(SHARE_PREFIX):
+            findings.mistake(place, "a filter is listed without $share/name/, and then stands for both")
+        elif fault := topic_filter_fault(topic_filter, _ANY_NUMBER):
+            findings.mistake(place, fault)
+        else:
+            filters.append(topic_filter)
+    return tuple(filters)

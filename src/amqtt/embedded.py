@@ -1,0 +1,129 @@
+"""What a program that embeds a Broker publishes and is given, without a socket."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from copy import copy
+from typing import Self
+
+from amqtt.message import Message, take_hop_properties
+from amqtt.server.local import LocalSubscriber
+from amqtt.server.server import Server
+from amqtt.topics.names import topic_name_fault
+from amqtt.wire.properties import Properties
+
+QUEUE_LENGTH = 10_000
+"""Messages that may wait for a program's `async for`; as many as for a Session."""
+
+
+class Publication:
+    """A Message that was published; `matched` is how many Subscribers it was routed to.
+
+    The work is done when you have it. It may be awaited, which returns `matched`.
+    """
+
+    def __init__(self, matched: int) -> None:
+        self.matched = matched
+
+    def __await__(self) -> Generator[None, None, int]:
+        yield from ()
+        return self.matched
+
+
+class EmbeddedSubscription:
+    """A Subscription of the embedding program: `async for message in subscription`.
+
+    Messages that wait are bounded; `dropped` counts the newest ones that found no room. It ends
+    with `close()`, at the end of `async with`, and when the Broker shuts down.
+    """
+
+    def __init__(self, server: Server, topic_filter: str, qos: int, callback: Callable[[Message], object] | None) -> None:
+        self._server = server
+        self._topic_filter = topic_filter
+        self._waiting: deque[Message] = deque()
+        self._news: asyncio.Future[None] | None = None
+        self._callback = callback
+        self._closed = False
+        self.dropped = 0
+        self._subscriber: LocalSubscriber = server.subscribe(topic_filter, qos, self._take)
+
+    def _take(self, message: Message, qos: int) -> None:
+        if self._callback is not None:
+            self._callback(message)
+        elif len(self._waiting) >= QUEUE_LENGTH:
+            self.dropped += 1
+        else:
+            self._waiting.append(message)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def close(self) -> None:
+        """End the Subscription; what waits can still be iterated over. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._server.unsubscribe(self._subscriber, self._topic_filter)
+            self._wake()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        if self._callback is not None:
+            raise TypeError("this Subscription gives its messages to a callback")
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        return self._waiting.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+
+
+def message_to_publish(
+    server: Server,
+    topic: str,
+    payload: bytes | bytearray | memoryview | str,
+    qos: int,
+    retain: bool,
+    properties: Properties | Mapping[str, object] | None,
+) -> Message:
+    """Check what a program publishes; ValueError and TypeError say what is wrong with it."""
+    fault = topic_name_fault(topic, server.limits.maximum_topic_levels)
+    if fault:
+        raise ValueError(f"topic {topic!r}: {fault}")
+    if qos not in (0, 1, 2):
+        raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
+    content = payload.encode() if isinstance(payload, str) else bytes(payload)
+    if len(content) > server.limits.maximum_packet_size:
+        raise ValueError(f"the payload is longer than maximum-packet-size, {server.limits.maximum_packet_size}")
+    carried = copy(properties) if isinstance(properties, Properties) else properties_of(properties or {})
+    expires_at = take_hop_properties(carried, server.turn.now)
+    return Message(topic, content, qos, retain, carried, expires_at)
+
+
+ALLOWED = (
+    "payload_format_indicator", "message_expiry_interval", "content_type", "response_topic",
+    "correlation_data", "user_properties",
+)
+"""The properties that a program may publish with (3.3.2.3)."""
+
+
+def properties_of(given: Mapping[str, object]) -> Properties:
+    """Properties from a mapping such as `{"content_type": "text/plain"}`; ValueError for a stranger."""
+    properties = Properties()
+    for name, value in given.items():
+        if name not in ALLOWED:
+            raise ValueError(f"a message has no property {name!r}; it may have {', '.join(ALLOWED)}")
+        if name == "user_properties" and isinstance(value, Mapping | Sequence):
+            pairs = value.items() if isinstance(value, Mapping) else value
+            value = tuple((str(key), str(text)) for key, text in pairs)
+        setattr(properties, name, value)
+    return properties

@@ -1,0 +1,159 @@
+"""Floor 1: an Application Message, once inside, and the bytes that its receivers share."""
+
+from typing import Final
+
+from amqtt.wire.encoder import properties_bytes
+from amqtt.wire.packets import MQTT_5, PUBLISH, Publish
+from amqtt.wire.primitives import variable_byte_integer
+from amqtt.wire.properties import Properties
+
+NEVER: Final = float("inf")
+"""The moment at which a Message without a Message Expiry Interval expires."""
+
+
+class Message:
+    """An Application Message: topic, payload, properties, expiry, and who published it.
+
+    `expires_at` is the moment, in seconds of the Server's clock, from which it must not be sent
+    any more [MQTT-3.3.2-5]. `publisher` is the Client Identifier of the publishing
+    Client, "" for the Server and the embedding program.
+
+    Its wire forms are made once and shared by every receiver, so a Message is not changed after
+    it was routed.
+    """
+
+    __slots__ = (
+        "_forwarded", "_plain_3", "_plain_5", "_topic_field", "expires_at", "payload", "properties",
+        "publisher", "qos", "retain", "topic",
+    )
+
+    def __init__(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int = 0,
+        retain: bool = False,
+        properties: Properties | None = None,
+        expires_at: float = NEVER,
+        publisher: str = "",
+    ) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.expires_at = expires_at
+        self.publisher = publisher
+        self._topic_field: bytes | None = None
+        self._forwarded: bytes | None = None
+        self._plain_3: bytes | None = None
+        self._plain_5: bytes | None = None
+
+    def is_expired(self, now: float) -> bool:
+        """Whether its Message Expiry Interval has passed [MQTT-3.3.2-5]."""
+        return now >= self.expires_at
+
+    @property
+    def size(self) -> int:
+        """Its topic, payload and forwarded properties, in bytes: what a queue counts."""
+        return len(self.topic) + len(self.payload) + len(self._forwarded_properties())
+
+    def plain(self, version: int, now: float) -> bytes:
+        """The packet at QoS 0 with RETAIN 0, DUP 0: the same bytes for every Client of a version."""
+        if version == MQTT_5:
+            if self.expires_at != NEVER:
+                return self.packet(version, now)
+            if self._plain_5 is None:
+                self._plain_5 = self.packet(version, now)
+            return self._plain_5
+        if self._plain_3 is None:
+            self._plain_3 = self.packet(version, now)
+        return self._plain_3
+
+    def keep_plain(self, version: int, wire: bytes) -> None:
+        """Forward the packet as it arrived to the Clients of the same version."""
+        if version == MQTT_5:
+            self._plain_5 = wire
+        else:
+            self._plain_3 = wire
+
+    def packet(
+        self,
+        version: int,
+        now: float,
+        qos: int = 0,
+        retain: bool = False,
+        dup: bool = False,
+        packet_id: int = 0,
+        identifiers: tuple[int, ...] = (),
+        alias: int = 0,
+        with_topic: bool = True,
+    ) -> bytes:
+        """The PUBLISH packet that carries it to one Client.
+
+        `identifiers` are Subscription Identifiers, `alias` a Topic Alias (0: none); `with_topic`
+        False sends the alias alone. The Message Expiry Interval is what is left of it at `now`
+        [MQTT-3.3.2-6].
+        """
+        header = self._topic() if with_topic else b"\x00\x00"
+        if qos:
+            header += packet_id.to_bytes(2, "big")
+        if version == MQTT_5:
+            header += self._property_field(now, identifiers, alias)
+        payload = self.payload
+        first = PUBLISH << 4 | (8 if dup else 0) | qos << 1 | (1 if retain else 0)
+        return bytes((first,)) + variable_byte_integer(len(header) + len(payload)) + header + payload
+
+    def _topic(self) -> bytes:
+        field = self._topic_field
+        if field is None:
+            encoded = self.topic.encode()
+            field = self._topic_field = len(encoded).to_bytes(2, "big") + encoded
+        return field
+
+    def _property_field(self, now: float, identifiers: tuple[int, ...], alias: int) -> bytes:
+        field = self._forwarded_properties()
+        if self.expires_at != NEVER:
+            field += b"\x02" + max(0, round(self.expires_at - now)).to_bytes(4, "big")
+        if alias:
+            field += b"\x23" + alias.to_bytes(2, "big")
+        for identifier in identifiers:
+            field += b"\x0b" + variable_byte_integer(identifier)
+        return variable_byte_integer(len(field)) + field
+
+    def _forwarded_properties(self) -> bytes:
+        """The properties that every receiver is sent unaltered [MQTT-3.3.2-4] [MQTT-3.3.2-15 to -20]."""
+        forwarded = self._forwarded
+        if forwarded is None:
+            properties = self.properties
+            forwarded = b"" if properties is None else properties_bytes(properties, PUBLISH)
+            self._forwarded = forwarded
+        return forwarded
+
+
+def message_of(packet: Publish, topic: str, version: int, now: float, publisher: str) -> Message:
+    """The Application Message that a Client's PUBLISH carries; `topic` is its alias resolved.
+
+    `packet` gives its properties away: they are the Message's from here on.
+    """
+    properties = packet.properties
+    expires_at = NEVER if properties is None else take_hop_properties(properties, now)
+    message = Message(topic, packet.payload, packet.qos, packet.retain, properties, expires_at, publisher)
+    if packet.wire is not None:
+        message.keep_plain(version, packet.wire)
+    return message
+
+
+def take_hop_properties(properties: Properties, now: float) -> float:
+    """Take out what does not travel with a Message; the moment at which it expires.
+
+    Topic Alias and Subscription Identifier belong to one hop, the Message Expiry Interval counts
+    down on the way [MQTT-3.3.2-6].
+    """
+    properties.topic_alias = None
+    properties.subscription_identifiers = ()
+    interval = properties.message_expiry_interval
+    if interval is None:
+        return NEVER
+    properties.message_expiry_interval = None
+    return now + interval

@@ -1,0 +1,1 @@
+"""Floor 6: Network Connections and the Listeners that accept them."""

@@ -1,0 +1,327 @@
+"""One Network Connection: the bytes between its transport and the Server (MQTT 5.0, 4.2).
+
+The only asyncio protocol there is. What was read is given to the Server at once; what the Server
+sends waits in the Link until the end of the turn and is then written once.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable
+from typing import cast
+
+from amqtt.abc import Peer
+from amqtt.net.house import ConnectionState, House
+from amqtt.net.listener import Listener
+from amqtt.net.outgoing import unacknowledged, write_chunks
+from amqtt.net.tcp import set_tcp_options
+from amqtt.sessions.link import Link
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a peer has to take what was sent before the close; it is aborted then."""
+LINGER = 1.0
+"""Seconds that a peer has to close its side: closing ours with its bytes unread would reset the
+connection, and the DISCONNECT that says why would be lost with it."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Owner of one Link, for TCP, TLS and Unix sockets; MQTT over WebSocket builds on it.
+
+    The Server's state is opened when the Network Connection is accepted, before any handshake of
+    TLS or WebSocket, so the Server's one deadline from there to CONNACK covers them all.
+    """
+
+    def __init__(self, house: House, listener: Listener) -> None:
+        self.house = house
+        self.listener = listener
+        self.link = Link(house.turn, self.flush)
+        self.peer = Peer(listener=listener.name, transport=listener.settings.type)
+        self.state: ConnectionState
+        self.transport: asyncio.Transport
+        self._raw: asyncio.Transport
+        self._known = False
+        """Whether the Server knows of it: from `open` to `lost`."""
+        self._ended = False
+        self._finished = False
+        self._securing: asyncio.Task[None] | None = None
+        self._early: list[bytes] = []
+        self._early_end = False
+        self._asking: asyncio.Task[None] | None = None
+        self._closer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._unmoved = 0
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accept it, unless the Listener has enough."""
+        self.transport = self._raw = cast(asyncio.Transport, transport)
+        if not self.listener.admit():
+            self._ended = True
+            self._raw.abort()
+            return
+        # Whatever the kernel does not take at once is reported: nothing piles up in a transport.
+        self._raw.set_write_buffer_limits(high=1, low=0)
+        self.house.entered(self)
+        self._read_peer()
+        self.house.turn.now = self.house.clock()
+        try:
+            self.state = self.house.server.open(self.link, self.peer)
+        except Exception as fault:
+            self.house.report(fault, self)
+            self._raw.abort()
+            return
+        self._known = True
+        if self.listener.tls is not None:
+            self._raw.pause_reading()
+            self._securing = self.house.loop.create_task(self._secure(self.listener.tls))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Read into the one buffer of the event loop; it is copied out before anyone else reads."""
+        return self.house.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes arrived."""
+        data = bytes(self.house.buffer[:nbytes])
+        if self._securing is None:
+            self._take(data)
+        else:
+            self._early.append(data)
+
+    def eof_received(self) -> None:
+        """The peer closed its side; returning None closes ours when what was sent is out."""
+        if self._securing is not None:
+            self._early_end = True
+            return
+        self.flush()
+        self._lose("the peer closed the Network Connection")
+        self._close_within(CLOSE_TIMEOUT)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The Network Connection is gone, whoever ended it."""
+        if self._ended:
+            return
+        self._ended = True
+        for waiting in (self._closer, self._stall, self._asking):
+            if waiting is not None:
+                waiting.cancel()
+        self._drop_unsent()
+        self._lose("the Network Connection was closed" if exc is None else _sentence(exc))
+        self.listener.leave()
+        self.house.left(self)
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as it is sent to: what follows waits in the Link."""
+        self.link.full = True
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """The kernel has taken everything; send what waited, then let the Server send more."""
+        link = self.link
+        link.full = False
+        self.flush()
+        if link.full or link.closing or not self._known:
+            return
+        self.house.turn.now = self.house.clock()
+        try:
+            self.house.server.drained(self.state)
+        except Exception as fault:
+            self._fault(fault)
+
+    # The Link's side.
+
+    def flush(self) -> None:
+        """End of the turn: write what the Link holds, then close if the Server said so."""
+        try:
+            self._flush()
+        except Exception as fault:
+            self._fault(fault)
+
+    def abort(self, reason: str) -> None:
+        """End it now; what was not sent is lost."""
+        self._lose(reason)
+        self._raw.abort()
+
+    def _flush(self) -> None:
+        link = self.link
+        if self._ended or self._finished:
+            self._drop_unsent()
+        elif self._securing is not None:
+            if link.closing:
+                self.abort("it was closed before its TLS handshake was complete")
+        else:
+            if link.chunks and not link.full:
+                self._send(link.chunks, link.size)
+                self._drop_unsent()
+                if self._raw.get_write_buffer_size():
+                    self._watch()
+            if link.closing:
+                self._close()
+
+    def _close(self) -> None:
+        if self._closer is None:
+            self._close_within(CLOSE_TIMEOUT)
+        if not self.link.full and not self.link.chunks:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Everything was sent: close our side, and wait a little for the peer to close its own."""
+        self._finished = True
+        if self._asking is not None:
+            self._asking.cancel()
+            self.transport.resume_reading()
+        self._close_within(CLOSE_TIMEOUT if self._raw.get_write_buffer_size() else LINGER)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _close_within(self, seconds: float) -> None:
+        if self._closer is not None:
+            self._closer.cancel()
+        self._closer = self.house.loop.call_later(seconds, self._raw.abort)
+
+    def _drop_unsent(self) -> None:
+        self.link.chunks.clear()
+        self.link.size = 0
+
+    # What a WebSocket does differently.
+
+    def _take(self, data: bytes) -> None:
+        """Bytes arrived from the transport."""
+        self._deliver(data)
+
+    def _send(self, chunks: list[bytes], size: int) -> None:
+        """Write whole Control Packets to the transport."""
+        write_chunks(self.transport, chunks, size)
+
+    # The Server's side.
+
+    def _deliver(self, data: bytes) -> None:
+        """Give the Server bytes of Control Packets."""
+        if not self._known or self._finished or self.state.closed:
+            return
+        self.house.turn.now = self.house.clock()
+        try:
+            self.house.server.received(self.state, data)
+        except Exception as fault:
+            self._fault(fault)
+            return
+        if self.state.pending is not None and self._asking is None:
+            self.transport.pause_reading()
+            self._asking = self.house.loop.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        """Await what an Authenticator still thinks about; nothing is read meanwhile."""
+        while self._known and (pending := self.state.pending) is not None:
+            answer = await self._answer(pending)
+            self.house.turn.now = self.house.clock()
+            try:
+                self.house.server.answered(self.state, answer)
+                if self.state.pending is pending:
+                    raise RuntimeError("the Server took an answer and still waits for it")
+            except Exception as fault:
+                self._fault(fault)
+                break
+        self._asking = None
+        self.transport.resume_reading()
+
+    async def _answer(self, pending: Awaitable[object]) -> object:
+        try:
+            return await asyncio.wait_for(pending, self.house.limits.authentication_timeout)
+        except asyncio.CancelledError:
+            if self._ended or self._finished:
+                raise
+            return TimeoutError("the Authenticator was cancelled")
+        except Exception as fault:
+            return fault
+
+    def _lose(self, reason: str) -> None:
+        """Tell the Server, once, that the Network Connection is gone."""
+        if not self._known:
+            return
+        self._known = False
+        self.house.turn.now = self.house.clock()
+        try:
+            self.house.server.lost(self.state, reason)
+        except Exception as fault:
+            self.house.report(fault, self)
+
+    def _fault(self, fault: Exception) -> None:
+        """A fault of ours costs this one Network Connection and nothing else."""
+        self.house.report(fault, self)
+        self._lose("a fault of the broker")
+        if self._ended or self._finished:
+            return
+        self.link.close()
+
+    # TLS.
+
+    async def _secure(self, context: ssl.SSLContext) -> None:
+        """Do the TLS handshake, then go on with what arrived together with its end."""
+        reason = "it was closed during its TLS handshake"
+        try:
+            transport = await self.house.loop.start_tls(
+                self._raw, self, context, server_side=True,
+                ssl_handshake_timeout=self.house.limits.connect_timeout,
+            )
+        except OSError as failed:
+            transport, reason = None, f"its TLS handshake failed: {_sentence(failed)}"
+        except Exception as fault:
+            self.house.report(fault, self)
+            transport = None
+        if transport is None:
+            self._raw.abort()
+            self._securing = None
+            self._lose(reason)
+            self.connection_lost(None)
+            return
+        self._secured(transport)
+
+    def _secured(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        transport.set_write_buffer_limits(high=1, low=0)
+        self.peer.certificate = transport.get_extra_info("peercert") or None
+        self._securing = None
+        early, self._early = self._early, []
+        for data in early:
+            self._take(data)
+        self.flush()
+        if self._early_end:
+            self.eof_received()
+
+    # Who is there, and whether it still listens.
+
+    def _read_peer(self) -> None:
+        name = self._raw.get_extra_info("peername")
+        if isinstance(name, tuple):
+            self.peer.address, self.peer.port = name[0], name[1]
+            set_tcp_options(self._raw.get_extra_info("socket"))
+        self.peer.secure = self.listener.tls is not None
+
+    def _watch(self) -> None:
+        """Bytes wait: see after a while whether the peer has taken any."""
+        if self._stall is None and not self._ended:
+            self._unmoved = self._unsent()
+            self._stall = self.house.loop.call_later(self.house.limits.stall_timeout, self._check)
+
+    def _check(self) -> None:
+        self._stall = None
+        if not self.link.full and not self._raw.get_write_buffer_size():
+            return
+        if self._unsent() == self._unmoved:
+            self.abort("the peer took no bytes for too long")
+        else:
+            self._watch()
+
+    def _unsent(self) -> int:
+        waiting = self._raw.get_write_buffer_size() + unacknowledged(self._raw)
+        if self.transport is not self._raw:
+            waiting += self.transport.get_write_buffer_size()
+        return waiting
+
+
+def _sentence(fault: BaseException) -> str:
+    if isinstance(fault, ssl.SSLError) and fault.reason:
+        return fault.reason.replace("_", " ").lower()
+    text = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+    return text or type(fault).__name__

@@ -1,0 +1,117 @@
+"""What the Network Connections of one broker share."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from amqtt.abc import Peer
+from amqtt.server.limits import Limits
+from amqtt.sessions.link import Link, Turn
+
+if TYPE_CHECKING:
+    from amqtt.net.connection import Connection
+
+RECEIVE_BUFFER_SIZE = 64 * 1024
+"""Larger ones lose more to the allocator than they gain (measured); one serves a whole event loop."""
+
+
+class ConnectionState(Protocol):
+    """What the Server tells about one Network Connection."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the Server has closed it: further input is ignored."""
+
+    @property
+    def pending(self) -> Awaitable[object] | None:
+        """What an Authenticator is still thinking about; nothing is read until it is answered."""
+
+
+class Server(Protocol):
+    """What a Network Connection calls of floor 5's Server.
+
+    The state is typed Any where it is given back: it is always the object that `open` returned.
+    """
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of every Network Connection."""
+
+    def open(self, link: Link, peer: Peer) -> ConnectionState:
+        """A Network Connection was accepted."""
+
+    def received(self, state: Any, data: bytes) -> None:
+        """Bytes arrived."""
+
+    def answered(self, state: Any, answer: object) -> None:
+        """What `state.pending` gave, or the exception it raised."""
+
+    def lost(self, state: Any, reason: str = "") -> None:
+        """The Network Connection is gone."""
+
+    def drained(self, state: Any) -> None:
+        """`link.full` was set and is cleared again."""
+
+
+class House:
+    """The Server, the Turn, the event loop and the clock; the receive buffer; who is connected.
+
+    It must be made inside the running event loop, and takes over `turn.wake`: the first Link of a
+    turn that has something to write schedules `turn.flush` once. `report` is given every exception
+    that is ours (never a peer's fault) and the Network Connection that was closed for it, None when
+    none could be accepted.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        turn: Turn,
+        report: Callable[[BaseException, "Connection | None"], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.server = server
+        self.limits = server.limits
+        self.turn = turn
+        self.clock = clock
+        self.loop = asyncio.get_running_loop()
+        self.buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
+        self.connections: set[Connection] = set()
+        self._report = report
+        self._emptied: asyncio.Future[None] | None = None
+        turn.wake = self.wake
+
+    def wake(self) -> None:
+        """Write what this turn sends when the callbacks that are ready now have run."""
+        self.loop.call_soon(self.turn.flush)
+
+    def report(self, fault: BaseException, connection: "Connection | None") -> None:
+        """Tell the broker of a fault of ours; it must not do more harm than it has done."""
+        try:
+            self._report(fault, connection)
+        except Exception as second:
+            self.loop.call_exception_handler(
+                {"message": "reporting a fault of a Network Connection failed", "exception": second}
+            )
+
+    def entered(self, connection: "Connection") -> None:
+        """A Network Connection was accepted."""
+        self.connections.add(connection)
+
+    def left(self, connection: "Connection") -> None:
+        """A Network Connection is gone, to its last byte."""
+        self.connections.discard(connection)
+        if not self.connections and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    async def emptied(self) -> None:
+        """Wait until no Network Connection is left; the caller sets the deadline."""
+        while self.connections:
+            if self._emptied is None or self._emptied.done():
+                self._emptied = self.loop.create_future()
+            await asyncio.shield(self._emptied)
+
+    def abort(self) -> None:
+        """Drop every Network Connection that is left, with whatever it has not sent."""
+        for connection in list(self.connections):
+            connection.abort("the broker stops")

@@ -1,0 +1,59 @@
+"""Opening a Listener: its sockets, its TLS, and what is made of each Network Connection."""
+
+import ssl
+from collections.abc import Callable
+
+from amqtt.net.acceptor import Acceptor
+from amqtt.net.connection import Connection
+from amqtt.net.house import House
+from amqtt.net.listener import Listener, ListenerError
+from amqtt.net.settings import TYPES, ListenerSettings
+from amqtt.net.tcp import tcp_sockets
+from amqtt.net.tls import server_context
+from amqtt.net.unix import unix_socket
+
+__all__ = ["Listener", "ListenerError", "open_listener"]
+
+_ALPN = {"tcp": ["mqtt"], "ws": ["http/1.1"]}
+
+
+async def open_listener(settings: ListenerSettings, house: House) -> Listener:
+    """Listen as the settings say; Clients are accepted when this returns.
+
+    Raises ListenerError, which says which Listener, what is wrong and what to do; nothing is left
+    bound then.
+    """
+    if settings.type not in TYPES:
+        raise ListenerError(
+            f"listener {settings.name!r}: type is one of {', '.join(TYPES)}, not {settings.type!r}"
+        )
+    listener = Listener(settings, _tls(settings))
+    make_connection = _connections(house, listener)
+    if settings.type == "unix":
+        listening, removal = unix_socket(settings)
+        listener.accepts(settings.path or "", Acceptor(listening, house, make_connection), removal)
+    else:
+        for listening in await tcp_sockets(settings):
+            host, port = listening.getsockname()[:2]
+            listener.accepts((host, port), Acceptor(listening, house, make_connection))
+    return listener
+
+
+def _tls(settings: ListenerSettings) -> ssl.SSLContext | None:
+    if settings.tls is None:
+        return None
+    if settings.type == "unix":
+        raise ListenerError(f"listener {settings.name!r}: a Unix socket has no TLS; remove its ssl: keys")
+    try:
+        return server_context(settings.tls, _ALPN[settings.type])
+    except (ValueError, OSError) as wrong:
+        raise ListenerError(f"listener {settings.name!r}: {wrong}") from None
+
+
+def _connections(house: House, listener: Listener) -> Callable[[], Connection]:
+    if listener.settings.type != "ws":
+        return lambda: Connection(house, listener)
+    # Who serves no WebSocket need not load its library.
+    from amqtt.net.websocket import WebSocketConnection
+
+    return lambda: WebSocketConnection(house, listener)

@@ -1,0 +1,182 @@
+"""MQTT over WebSocket (MQTT 5.0, 6; RFC 6455): Control Packets in binary frames.
+
+Frames and packets know nothing of each other: a packet may span frames and a frame may hold
+several [MQTT-6.0.0-2], so what a frame carries is passed on as plain bytes.
+"""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from websockets.exceptions import NegotiationError
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from amqtt.net.connection import Connection
+from amqtt.net.house import House
+from amqtt.net.listener import Listener
+from amqtt.net.outgoing import write_chunks
+
+MAXIMUM_REQUEST_SIZE = 16 * 1024
+"""Bytes of an HTTP request: ten times what browsers send; nobody is known yet."""
+FRAME_OVERHEAD = 14
+"""The longest header of a WebSocket frame: a packet of the maximum size still fits."""
+SUBPROTOCOLS = (Subprotocol("mqtt"), Subprotocol("mqttv3.1"))
+"""The names that MQTT Clients offer [MQTT-6.0.0-3]; the second is MQTT 3.1's."""
+
+# Of no name and no family: what a peer does wrong is no line in a log.
+_SILENT = logging.Logger("", logging.CRITICAL + 1)  # noqa: LOG001
+
+
+class WebSocketConnection(Connection):
+    """A Network Connection whose bytes travel in WebSocket frames; one frame per turn.
+
+    Until the Server has answered, no more is buffered than an HTTP request and a CONNECT need:
+    nobody is known yet.
+    """
+
+    def __init__(self, house: House, listener: Listener) -> None:
+        super().__init__(house, listener)
+        self._protocol = ServerProtocol(
+            select_subprotocol=_select_subprotocol,
+            max_size=house.limits.maximum_packet_size + FRAME_OVERHEAD,
+            logger=_SILENT,
+        )
+        self._buffered = 0
+        self._answered = False
+        self._unsent_control = b""
+
+    def eof_received(self) -> None:
+        """The peer closed its side, with or without a Close frame."""
+        if self._securing is None:
+            self._protocol.receive_eof()
+        super().eof_received()
+
+    def resume_writing(self) -> None:
+        """Send the Pong that waited before what waits in the Link."""
+        control, self._unsent_control = self._unsent_control, b""
+        self.link.full = False
+        if control:
+            self.transport.write(control)
+        if not self.link.full:
+            super().resume_writing()
+
+    def _take(self, data: bytes) -> None:
+        if self._is_over():
+            return
+        payloads: list[bytes] = []
+        if self._answered or self._may_buffer(len(data)):
+            self._parse(data, payloads)
+        self._send_control()
+        if payloads:
+            self._buffered = 0
+            self._deliver(payloads[0] if len(payloads) == 1 else b"".join(payloads))
+        if self._is_over() and not self._finished:
+            self._lose("the WebSocket was closed")
+            self.link.close()
+
+    def _is_over(self) -> bool:
+        """Whether the WebSocket has nothing more to say: it was closed, failed or never opened."""
+        return self._protocol.eof_sent
+
+    def _parse(self, data: bytes, payloads: list[bytes]) -> None:
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._buffered = 0
+                self._protocol.send_response(self._response(event))
+            elif isinstance(event, Frame) and not self._take_frame(event, payloads):
+                return
+
+    def _take_frame(self, frame: Frame, payloads: list[bytes]) -> bool:
+        """Collect what a frame carries; False: it is text, nothing after it counts [MQTT-6.0.0-1]."""
+        if frame.opcode is Opcode.TEXT:
+            self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "MQTT needs binary frames")
+            return False
+        if frame.data and (frame.opcode is Opcode.BINARY or frame.opcode is Opcode.CONT):
+            payloads.append(bytes(frame.data))
+        return True
+
+    def _may_buffer(self, size: int) -> bool:
+        """Whether a stranger may have this many bytes more waiting; else it is told so."""
+        self._buffered += size
+        protocol = self._protocol
+        if protocol.state is State.CONNECTING:
+            if self._buffered <= MAXIMUM_REQUEST_SIZE:
+                return True
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            protocol.send_response(protocol.reject(status, "The request is too long.\n"))
+            return False
+        if self._buffered <= MAXIMUM_REQUEST_SIZE + self.house.limits.maximum_connect_size:
+            return True
+        protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too much before CONNACK")
+        return False
+
+    def _response(self, request: Request) -> Response:
+        settings = self.listener.settings
+        if settings.path is not None and request.path.partition("?")[0] != settings.path:
+            return self._protocol.reject(HTTPStatus.NOT_FOUND, "There is no MQTT here.\n")
+        if settings.allowed_origins is not None and not _may_come_from(request, settings.allowed_origins):
+            return self._protocol.reject(HTTPStatus.FORBIDDEN, "This Origin may not connect.\n")
+        return self._protocol.accept(request)
+
+    # Sending.
+
+    def _send(self, chunks: list[bytes], size: int) -> None:
+        if self._protocol.state is State.OPEN:
+            self._answered = True
+            write_chunks(self.transport, [_header(size), *chunks], size)
+
+    def _send_control(self) -> None:
+        """Send what the WebSocket itself has to say: its handshakes, Pong and Close frames.
+
+        Of the Pongs that a peer does not read only the latest are kept (RFC 6455, 5.5.3).
+        """
+        control = b"".join(self._protocol.data_to_send())
+        if not control:
+            return
+        if self.link.full:
+            self._unsent_control = control
+        else:
+            self.transport.write(control)
+
+    def _finish(self) -> None:
+        protocol = self._protocol
+        if protocol.state is State.OPEN:
+            protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            self._send_control()
+        elif protocol.eof_sent or protocol.state is not State.CLOSING:
+            super()._finish()
+
+
+def _select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Choose what MQTT is called; a Client that offers nothing is served as aMQTT did."""
+    for name in SUBPROTOCOLS:
+        if name in offered:
+            return name
+    if offered:
+        raise NegotiationError("this is an MQTT server; offer the subprotocol mqtt")
+    return None
+
+
+def _may_come_from(request: Request, allowed: Sequence[str]) -> bool:
+    """Whether a browser's page of that Origin may connect: its own host's, or one that is allowed."""
+    origins = request.headers.get_all("Origin")
+    if not origins:
+        return True
+    origin = origins[0].lower()
+    hosts = [host.lower() for host in request.headers.get_all("Host")]
+    same_host = hosts == [origin.partition("://")[2]]
+    return len(origins) == 1 and (same_host or "*" in allowed or origin in {one.lower() for one in allowed})
+
+
+def _header(size: int) -> bytes:
+    """The header of an unfragmented, unmasked binary frame (RFC 6455, 5.2)."""
+    if size < 126:
+        return bytes((0x82, size))
+    if size < 65536:
+        return b"\x82\x7e" + size.to_bytes(2, "big")
+    return b"\x82\x7f" + size.to_bytes(8, "big")

@@ -1,0 +1,48 @@
+"""What the operating system knows of this process, for `$SYS/broker/…`."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+if sys.platform != "win32":
+    import resource
+
+
+class ProcessFigures:
+    """Memory in bytes and processor time in percent of one core, since the last time it was asked."""
+
+    def __init__(self) -> None:
+        self._last_cpu = time.process_time()
+        self._last_moment = time.monotonic()
+        self._most_cpu = 0.0
+
+    def read(self) -> Mapping[str, object]:
+        """The figures by the name that they have below `$SYS/broker/`."""
+        cpu, moment = time.process_time(), time.monotonic()
+        percent = 100 * (cpu - self._last_cpu) / max(moment - self._last_moment, 1e-3)
+        self._last_cpu, self._last_moment = cpu, moment
+        self._most_cpu = max(self._most_cpu, percent)
+        figures: dict[str, object] = {
+            "time": int(time.time()), "cpu/percent": f"{percent:.1f}", "cpu/maximum": f"{self._most_cpu:.1f}",
+        }
+        current, most = _memory()
+        if most:
+            figures |= {
+                "heap/current": current, "heap/current size": current, "heap/size": current,
+                "heap/maximum": most, "heap/maximum size": most,
+            }
+        return figures
+
+
+def _memory() -> tuple[int, int]:
+    """(resident now, most ever) in bytes; zeros where the system does not tell."""
+    if sys.platform == "win32":
+        return 0, 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if sys.platform != "darwin":
+        most *= 1024
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize(), most
+    except OSError:
+        return most, most

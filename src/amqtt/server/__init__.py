@@ -1,0 +1,1 @@
+"""Floor 5: the Server, sans-I/O: where Sessions meet."""

@@ -1,0 +1,145 @@
+"""How a Network Connection ends, and what becomes of its Session and Will Message (MQTT 5.0, 3.14)."""
+
+from functools import partial
+
+from amqtt.server.events import ClientDisconnected, ConnectionRefused
+from amqtt.server.realm import Realm
+from amqtt.server.state import CLOSED, CONNECTED, ConnectionState
+from amqtt.sessions.session import NEVER_EXPIRES, Session
+from amqtt.wire.encoder import encode, encode_within
+from amqtt.wire.errors import ProtocolError
+from amqtt.wire.packets import MQTT_5, Connack, Disconnect
+from amqtt.wire.properties import Properties
+from amqtt.wire.reasons import RETURN_CODES, ReasonCode
+
+
+def disconnect(realm: Realm, state: ConnectionState, packet: Disconnect) -> None:
+    """The Client's DISCONNECT: Reason Code 0x00 discards the Will Message [MQTT-3.14.4-3]."""
+    session = state.session
+    if session is not None:
+        _change_expiry(realm, state, session, packet)
+        if packet.reason_code == ReasonCode.NORMAL_DISCONNECTION:
+            session.will = None
+    state.link.close()
+    end(realm, state, packet.reason_code, "the Client disconnected")
+
+
+def _change_expiry(realm: Realm, state: ConnectionState, session: Session, packet: Disconnect) -> None:
+    """A Session Expiry Interval of 0 at CONNECT must not be raised now (3.14.2.2.2)."""
+    properties = packet.properties
+    if properties is None or properties.session_expiry_interval is None:
+        return
+    if not requested_expiry(state) and properties.session_expiry_interval:
+        raise ProtocolError("Session Expiry Interval in DISCONNECT although it was 0 in CONNECT")
+    session.expiry_interval = min(properties.session_expiry_interval, realm.limits.maximum_session_expiry)
+
+
+def requested_expiry(state: ConnectionState) -> int:
+    """The Session Expiry Interval of the CONNECT; absent is 0 (3.1.2.11.2)."""
+    connect = state.connect
+    if connect is None or connect.properties is None:
+        return 0
+    return connect.properties.session_expiry_interval or 0
+
+
+def close(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> None:
+    """Close a Network Connection from our side, telling an MQTT 5.0 Client why [MQTT-4.13.1-1].
+
+    Before CONNACK the answer is a CONNACK [MQTT-3.14.0-1].
+    """
+    if state.phase == CLOSED:
+        return
+    if state.phase == CONNECTED:
+        if state.version == MQTT_5:
+            _send_last(state, Disconnect(reason_code, _explained(realm, reason_code, reason)))
+    elif state.decoder.version:
+        state.version = state.decoder.version
+        refuse(realm, state, reason_code, reason)
+        return
+    state.link.close()
+    end(realm, state, reason_code, reason)
+
+
+def _explained(realm: Realm, reason_code: int, reason: str) -> Properties:
+    properties = Properties()
+    if reason:
+        properties.reason_string = reason
+    if reason_code in REFERRING and realm.settings.server_reference:
+        properties.server_reference = realm.settings.server_reference
+    return properties
+
+
+REFERRING = frozenset({ReasonCode.USE_ANOTHER_SERVER, ReasonCode.SERVER_MOVED})
+"""The Reason Codes that a Server Reference may go with (4.11)."""
+
+
+def _send_last(state: ConnectionState, packet: Connack | Disconnect) -> None:
+    encoded = encode_within(packet, state.version, state.maximum_packet_size)
+    if encoded is not None:
+        state.link.send(encoded)
+
+
+def refuse(realm: Realm, state: ConnectionState, reason_code: int, reason: str = "") -> None:
+    """Answer a CONNECT with a CONNACK that refuses, and close [MQTT-3.2.2-7].
+
+    A Reason Code that MQTT 3.1.1 has no return code for closes without a CONNACK
+    [MQTT-3.2.2-6 of 3.1.1].
+    """
+    realm.counters.refused_connections += 1
+    if state.version == MQTT_5:
+        _send_last(state, Connack(False, reason_code, _explained(realm, reason_code, reason)))
+    elif reason_code in RETURN_CODES:
+        state.link.send(encode(Connack(False, reason_code), state.version))
+    state.link.close()
+    end(realm, state, reason_code, reason)
+
+
+def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> None:
+    """The Network Connection is over, whoever ended it: settle its Will Message and its Session."""
+    if state.phase == CLOSED:
+        return
+    state.phase = CLOSED
+    state.held.clear()
+    state.waiting.clear()
+    realm.deadlines.cancel(state.deadline)
+    session = state.session
+    if session is None:
+        if realm.events.wanted(ConnectionRefused):
+            realm.events.tell(ConnectionRefused(state.client_id, state.peer, reason_code, reason))
+        return
+    del realm.connected[session.client_id]
+    session.detach()
+    if realm.events.wanted(ClientDisconnected):
+        realm.events.tell(ClientDisconnected(session.client_id, state.peer, reason_code, reason))
+    _settle_will(realm, session)
+    _settle_session(realm, session)
+
+
+def _settle_will(realm: Realm, session: Session) -> None:
+    """Publish the Will Message now, or when its delay has passed [MQTT-3.1.2-8]."""
+    will = session.will
+    if will is None:
+        return
+    if not will.delay_interval or not session.expiry_interval:
+        realm.publish_will(session)
+        return
+    when = realm.turn.now + will.delay_interval
+    realm.delayed_wills[session.client_id] = realm.deadlines.at(when, partial(_will_due, realm, session))
+
+
+def _will_due(realm: Realm, session: Session, now: float) -> None:
+    realm.publish_will(session)
+
+
+def _settle_session(realm: Realm, session: Session) -> None:
+    """End the Session, or keep it for its Session Expiry Interval [MQTT-3.1.2-23]."""
+    interval = session.expiry_interval
+    if interval == 0:
+        realm.end_session(session)
+    elif interval != NEVER_EXPIRES:
+        when = realm.turn.now + interval
+        realm.session_ends[session.client_id] = realm.deadlines.at(when, partial(_session_due, realm, session))
+
+
+def _session_due(realm: Realm, session: Session, now: float) -> None:
+    realm.end_session(session)

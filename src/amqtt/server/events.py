@@ -1,0 +1,107 @@
+"""What happened, for those who want to know: events are classes, matched by type."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from amqtt.abc import Peer
+
+
+class Event:
+    """Something that the Server did; the attributes of each kind say what."""
+
+    __slots__ = ()
+
+
+class ClientConnected(Event):
+    """A Client was accepted: its CONNACK with Success is on the way."""
+
+    __slots__ = ("client_id", "peer", "session_present", "user", "version")
+
+    def __init__(
+        self, client_id: str, peer: Peer, version: int, user: str | None, session_present: bool
+    ) -> None:
+        self.client_id = client_id
+        self.peer = peer
+        self.version = version
+        self.user = user
+        self.session_present = session_present
+
+
+class ConnectionRefused(Event):
+    """A Network Connection ended before its Client was accepted."""
+
+    __slots__ = ("client_id", "peer", "reason", "reason_code")
+
+    def __init__(self, client_id: str, peer: Peer, reason_code: int, reason: str) -> None:
+        self.client_id = client_id
+        self.peer = peer
+        self.reason_code = reason_code
+        self.reason = reason
+
+
+class ClientDisconnected(Event):
+    """The Network Connection of an accepted Client ended; `reason` says why, in words."""
+
+    __slots__ = ("client_id", "peer", "reason", "reason_code")
+
+    def __init__(self, client_id: str, peer: Peer, reason_code: int, reason: str) -> None:
+        self.client_id = client_id
+        self.peer = peer
+        self.reason_code = reason_code
+        self.reason = reason
+
+
+class ClientSubscribed(Event):
+    """A Subscription was granted; `topic_filter` is as the Client wrote it."""
+
+    __slots__ = ("client_id", "qos", "topic_filter")
+
+    def __init__(self, client_id: str, topic_filter: str, qos: int) -> None:
+        self.client_id = client_id
+        self.topic_filter = topic_filter
+        self.qos = qos
+
+
+class ClientUnsubscribed(Event):
+    """A Subscription was ended by its Client."""
+
+    __slots__ = ("client_id", "topic_filter")
+
+    def __init__(self, client_id: str, topic_filter: str) -> None:
+        self.client_id = client_id
+        self.topic_filter = topic_filter
+
+
+class Fault(Event):
+    """Something of ours or of an embedder's failed; the Server went on without it."""
+
+    __slots__ = ("exception", "where")
+
+    def __init__(self, where: str, exception: BaseException) -> None:
+        self.where = where
+        self.exception = exception
+
+
+SomeEvent = TypeVar("SomeEvent", bound=Event)
+
+
+class Events:
+    """Who wants to know what; an event that nobody wants is never made (ask `wanted` first)."""
+
+    __slots__ = ("_listeners",)
+
+    def __init__(self) -> None:
+        self._listeners: dict[type[Event], list[Callable[[Event], None]]] = {}
+
+    def on(self, kind: type[SomeEvent], listener: Callable[[SomeEvent], None]) -> None:
+        """Have `listener` called at once with each event of this kind; it must not raise or wait."""
+        self._listeners.setdefault(kind, []).append(listener)  # type: ignore[arg-type]
+
+    def wanted(self, kind: type[Event]) -> bool:
+        """Whether anybody listens for this kind."""
+        return kind in self._listeners
+
+    def tell(self, event: Event) -> None:
+        """Tell those who listen for it."""
+        for listener in self._listeners.get(type(event), ()):
+            listener(event)

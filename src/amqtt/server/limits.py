@@ -1,0 +1,63 @@
+"""Every bound of the Server in one place, with its reason; each is a key of the configuration."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one Server grants and holds; sizes in bytes, times in seconds, 0 as each line says."""
+
+    maximum_packet_size: int = 16 * 1024 * 1024
+    """The largest Control Packet taken from a connected Client: people send pictures."""
+    maximum_connect_size: int = 64 * 1024
+    """The largest CONNECT: it arrives before anyone is known."""
+    connect_timeout: float = 10.0
+    """From accepting a Network Connection to its CONNACK; slow strangers hold a socket no longer."""
+    authentication_timeout: float = 5.0
+    """How long an Authenticator may take to answer; silence is a no."""
+    maximum_keep_alive: int = 0
+    """The longest Keep Alive granted to an MQTT 5.0 Client (Server Keep Alive); 0: whatever it asks."""
+    maximum_client_id_length: int = 1024
+    """In UTF-8 bytes; the standard asks for 23 at least."""
+    maximum_topic_levels: int = 200
+    """Levels of a Topic Name or Topic Filter: what matching one topic may cost."""
+    maximum_qos: int = 2
+    """The highest QoS granted and accepted."""
+    retain_available: bool = True
+    """Whether messages are retained."""
+    wildcard_subscription_available: bool = True
+    """Whether a Topic Filter may have wildcards."""
+    shared_subscription_available: bool = True
+    """Whether `$share/name/filter` may be subscribed to."""
+    subscription_identifier_available: bool = True
+    """Whether a SUBSCRIBE may have a Subscription Identifier."""
+    receive_maximum: int = 256
+    """QoS 1 and 2 PUBLISH packets that a Client may have unacknowledged."""
+    maximum_inflight: int = 256
+    """QoS 1 and 2 PUBLISH packets sent to a Client and not yet acknowledged, whatever it allows."""
+    topic_alias_maximum: int = 16
+    """Topic Aliases that a Client may set, and that we set where it allows them."""
+    maximum_queued_messages: int = 10_000
+    """QoS 1 and 2 messages waiting for one Session."""
+    maximum_queued_bytes: int = 16 * 1024 * 1024
+    """The same in bytes: a phone that is off must not fill the memory."""
+    maximum_unsent_bytes: int = 1024 * 1024
+    """Bytes waiting for one Network Connection; beyond, QoS 0 is dropped and QoS 1 and 2 are queued."""
+    stall_timeout: float = 15.0
+    """How long a Network Connection may accept no bytes while some are waiting."""
+    maximum_subscriptions: int = 10_000
+    """Subscriptions of one Session."""
+    maximum_retained_messages: int = 100_000
+    """Retained messages of all topics together."""
+    maximum_retained_bytes: int = 256 * 1024 * 1024
+    """The same in bytes."""
+    maximum_sessions: int = 1_000_000
+    """Sessions, connected or stored."""
+    maximum_session_expiry: int = 0xFFFFFFFF
+    """The longest Session Expiry Interval granted; 0xFFFFFFFF: never expires."""
+    session_expiry_3_1_1: int = 0xFFFFFFFF
+    """The Session Expiry Interval of MQTT 3.1 and 3.1.1 Clients with CleanSession 0."""
+    maximum_user_properties: int = 64
+    """User Properties of one packet; they cost the most to keep and to forward."""
+    validate_payload_format: bool = False
+    """Whether a payload that says it is UTF-8 (Payload Format Indicator 1) is checked to be."""

@@ -1,0 +1,106 @@
+"""What the verbs of the Server share: its Sessions, Subscriptions, retained messages, deadlines."""
+
+from functools import partial
+
+from amqtt.abc import Authenticator, Permissions
+from amqtt.server.deadlines import Deadline, Deadlines
+from amqtt.server.events import Events
+from amqtt.server.router import Router
+from amqtt.server.settings import ServerSettings
+from amqtt.server.state import ConnectionState
+from amqtt.sessions.backlog import Backlog
+from amqtt.sessions.counters import Counters
+from amqtt.sessions.link import Turn
+from amqtt.sessions.session import Session
+from amqtt.topics.names import split_shared
+from amqtt.topics.retained import RetainedMessages
+from amqtt.topics.shared import SharedGroup, SharedSubscriptions
+from amqtt.topics.subscriptions import SubscriptionTree
+
+
+class Realm:
+    """The state of one Server. `sessions` and `connected` are by Client Identifier."""
+
+    def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
+        limits = settings.limits
+        self.settings = settings
+        self.limits = limits
+        self.authenticator = authenticator
+        self.turn = turn
+        self.deadlines = Deadlines()
+        self.events = Events()
+        self.counters = Counters()
+        self.sessions: dict[str, Session] = {}
+        self.connected: dict[str, ConnectionState] = {}
+        self.tree = SubscriptionTree()
+        self.shared = SharedSubscriptions(self.tree)
+        self.retained = RetainedMessages(limits.maximum_retained_messages, limits.maximum_retained_bytes)
+        self.router = Router(self.tree, self.retained, self.counters, self.deadlines)
+        self.session_ends: dict[str, Deadline] = {}
+        self.paced: set[str] = set()
+        self.delayed_wills: dict[str, Deadline] = {}
+
+    def new_session(self, client_id: str, permissions: Permissions) -> Session:
+        """Begin a Session [MQTT-3.1.2-6]."""
+        limits = self.limits
+        backlog = Backlog(limits.maximum_queued_messages, limits.maximum_queued_bytes, self.counters)
+        session = Session(client_id, permissions, backlog, self.counters)
+        self.sessions[client_id] = session
+        return session
+
+    def end_session(self, session: Session) -> None:
+        """Discard the Session State [MQTT-4.1.0-2]; a Will Message still waiting is published first.
+
+        What shared groups gave it and it was not sent goes to other members of them.
+        """
+        client_id = session.client_id
+        self.publish_will(session)
+        self.deadlines.cancel(self.session_ends.pop(client_id, None))
+        for topic_filter in session.subscriptions:
+            self.end_subscription(session, topic_filter)
+        session.subscriptions.clear()
+        session.discard()
+        self.sessions.pop(client_id, None)
+
+    def end_subscription(self, session: Session, topic_filter: str) -> None:
+        """Stop matching this Topic Filter, `$share/name/` included, for the Session [MQTT-3.10.4-2]."""
+        share_name, real_filter = split_shared(topic_filter)
+        if share_name:
+            group = self.shared.group(share_name, real_filter)
+            self.shared.leave(share_name, real_filter, session)
+            self.pass_on(session, group)
+        else:
+            self.tree.remove(session, real_filter)
+
+    def pass_on(self, session: Session, group: SharedGroup | None) -> None:
+        """Give what a shared group gave the Session, and was not sent, to other members of it."""
+        if group is not None:
+            for outgoing in session.backlog.take_group(group):
+                group.pass_on(outgoing.message)
+
+    def publish_will(self, session: Session) -> None:
+        """Publish the Will Message, if there is one and its Client may publish to its topic.
+
+        [MQTT-3.1.2-8] [MQTT-3.1.2-10]
+        """
+        self.deadlines.cancel(self.delayed_wills.pop(session.client_id, None))
+        will = session.will
+        session.will = None
+        if will is None:
+            return
+        fields = will.fields
+        if not session.permissions.may_publish(fields.topic, fields.retain):
+            self.counters.dropped_refused += 1
+            return
+        self.router.route(will.message(self.turn.now, session.client_id))
+
+    def pump(self, session: Session) -> None:
+        """Send what waits for the Session, and go on in the next turn while retained messages do."""
+        session.pump()
+        if session.owes_retained and session.client_id not in self.paced:
+            self.paced.add(session.client_id)
+            self.deadlines.at(self.turn.now, partial(self._pump_again, session))
+
+    def _pump_again(self, session: Session, now: float) -> None:
+        self.paced.discard(session.client_id)
+        self.pump(session)

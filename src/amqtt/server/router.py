@@ -1,0 +1,51 @@
+"""From one Message to everyone whose Subscription it matches: a look-up and straight calls."""
+
+from amqtt.message import NEVER, Message
+from amqtt.server.deadlines import Deadline, Deadlines
+from amqtt.sessions.counters import Counters
+from amqtt.topics.retained import RetainedMessages
+from amqtt.topics.subscriptions import SubscriptionTree
+
+
+class Router:
+    """Retains what is to be retained and delivers to whoever subscribed (MQTT 5.0, 4.5)."""
+
+    __slots__ = ("_expiry", "counters", "deadlines", "retained", "tree")
+
+    def __init__(
+        self, tree: SubscriptionTree, retained: RetainedMessages, counters: Counters, deadlines: Deadlines
+    ) -> None:
+        self.tree = tree
+        self.retained = retained
+        self.counters = counters
+        self.deadlines = deadlines
+        self._expiry: Deadline | None = None
+
+    def route(self, message: Message) -> int:
+        """Deliver the Message to every matching Subscriber [MQTT-4.5.0-1]; how many matched."""
+        self.counters.published += 1
+        if message.retain:
+            self._retain(message)
+        targets = self.tree.match(message.topic)
+        for target in targets:
+            target.subscriber.deliver(message, target)
+        return len(targets)
+
+    def _retain(self, message: Message) -> None:
+        """Keep it for future Subscriptions, until it expires [MQTT-3.3.1-5] [MQTT-3.3.2-5]."""
+        if not self.retained.keep(message):
+            self.counters.dropped_full += 1
+        elif message.expires_at != NEVER:
+            self._expect_expiry()
+
+    def _expect_expiry(self) -> None:
+        when = self.retained.next_expiry
+        if self._expiry is not None and not self._expiry.done and self._expiry.when <= when:
+            return
+        self.deadlines.cancel(self._expiry)
+        self._expiry = self.deadlines.at(when, self._remove_expired)
+
+    def _remove_expired(self, now: float) -> None:
+        self.retained.remove_expired(now)
+        if self.retained.next_expiry != NEVER:
+            self._expect_expiry()

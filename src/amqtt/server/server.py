@@ -1,0 +1,243 @@
+"""The MQTT Server, sans-I/O: Control Packets in, Control Packets out, the moment handed in."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
+
+from amqtt.abc import Authenticator, Peer
+from amqtt.message import Message
+from amqtt.server import connect as connecting
+from amqtt.server.connect import answered, auth, connect
+from amqtt.server.deadlines import Deadlines
+from amqtt.server.disconnect import close, disconnect, end
+from amqtt.server.events import Events, Fault
+from amqtt.server.limits import Limits
+from amqtt.server.local import LocalSubscriber
+from amqtt.server.publish import puback, pubcomp, publish, pubrec, pubrel
+from amqtt.server.realm import Realm
+from amqtt.server.settings import ServerSettings
+from amqtt.server.state import AUTHENTICATING, CONNECTED, NEW, ConnectionState
+from amqtt.server.subscribe import subscribe, unsubscribe
+from amqtt.sessions.counters import Counters
+from amqtt.sessions.link import Link, Turn
+from amqtt.topics.names import split_shared, topic_filter_fault
+from amqtt.topics.retained import RetainedMessages
+from amqtt.topics.subscriptions import Subscription, Target
+from amqtt.wire.decoder import Decoder
+from amqtt.wire.errors import PeerError, ProtocolError
+from amqtt.wire.interned import TopicNames
+from amqtt.wire.packets import (
+    Auth,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Subscribe,
+    Unsubscribe,
+)
+from amqtt.wire.reasons import ReasonCode
+
+PINGRESP: Final = b"\xd0\x00"
+RETAINED_AT_ONCE: Final = 1_000
+"""Retained messages of one look at them, for the embedding program."""
+
+
+def pingreq(realm: Realm, state: ConnectionState, packet: Pingreq) -> None:
+    """The Client asks whether the Server is alive [MQTT-3.12.4-1]."""
+    state.link.send(PINGRESP)
+
+
+Verb: TypeAlias = Callable[[Realm, ConnectionState, "Packet"], None]
+
+VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
+    NEW: {Connect: connect},
+    AUTHENTICATING: {Auth: auth, Disconnect: disconnect},
+    CONNECTED: {
+        Publish: publish,
+        Puback: puback,
+        Pubrec: pubrec,
+        Pubrel: pubrel,
+        Pubcomp: pubcomp,
+        Subscribe: subscribe,
+        Unsubscribe: unsubscribe,
+        Pingreq: pingreq,
+        Disconnect: disconnect,
+        Auth: auth,
+    },
+}
+"""(phase, packet) → verb. What is not here is a Protocol Error [MQTT-3.1.0-1] [MQTT-3.1.0-2]."""
+
+
+class Server:
+    """One MQTT Server: Sessions, Subscriptions, retained messages, and their rules.
+
+    It does no I/O: `turn.now` (seconds) is set by the caller before each call, bytes to send are
+    found in each Link, and `turn.wake` is called when there are some. It is not thread-safe.
+    """
+
+    def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
+        self.turn = turn
+        self.realm = Realm(settings, authenticator, turn)
+        self._topics = TopicNames()
+        self.realm.deadlines.fault = self._report
+
+    @property
+    def limits(self) -> Limits:
+        """Its bounds."""
+        return self.realm.limits
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """What it has to do, and when; see `tick`."""
+        return self.realm.deadlines
+
+    @property
+    def events(self) -> Events:
+        """Where to say what you want to know of."""
+        return self.realm.events
+
+    @property
+    def counters(self) -> Counters:
+        """What it counted."""
+        return self.realm.counters
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Whom it asks at CONNECT; may be replaced at any time."""
+        return self.realm.authenticator
+
+    @authenticator.setter
+    def authenticator(self, authenticator: Authenticator) -> None:
+        self.realm.authenticator = authenticator
+
+    @property
+    def retained(self) -> RetainedMessages:
+        """The retained messages."""
+        return self.realm.retained
+
+    def open(self, link: Link, peer: Peer) -> ConnectionState:
+        """A Network Connection was accepted; its CONNECT must come within the connect timeout."""
+        limits = self.limits
+        decoder = Decoder(
+            self._topics,
+            limits.maximum_packet_size,
+            limits.maximum_connect_size,
+            maximum_user_properties=limits.maximum_user_properties,
+        )
+        state = ConnectionState(link, peer, decoder, self.turn.now)
+        state.deadline = self.deadlines.at(
+            self.turn.now + limits.connect_timeout, partial(connecting.connect_overdue, self.realm, state)
+        )
+        return state
+
+    def received(self, state: ConnectionState, data: bytes) -> None:
+        """Bytes arrived on a Network Connection: act on every Control Packet that they complete."""
+        if state.closed:
+            return
+        self.counters.bytes_received += len(data)
+        if state.pending is not None:
+            state.held.append(data)
+            return
+        self._act(state, state.decoder.feed(data))
+
+    def _act(self, state: ConnectionState, packets: list[Packet]) -> None:
+        realm = self.realm
+        if packets:
+            self.counters.packets_received += len(packets)
+            state.last_heard = self.turn.now
+        try:
+            for at, packet in enumerate(packets):
+                verb = VERBS[state.phase].get(type(packet))
+                if verb is None:
+                    raise ProtocolError(f"{type(packet).__name__.upper()} is not allowed now")
+                verb(realm, state, packet)
+                if state.closed:
+                    return
+                if state.pending is not None:
+                    state.waiting = packets[at + 1 :]
+                    return
+            if state.decoder.error is not None:
+                raise state.decoder.error
+        except PeerError as fault:
+            self._fail(state, fault.reason_code, str(fault))
+        except Exception as fault:
+            self._report(fault)
+            self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")
+
+    def _fail(self, state: ConnectionState, reason_code: int, reason: str) -> None:
+        close(self.realm, state, reason_code, reason)
+
+    def _report(self, fault: Exception) -> None:
+        self.events.tell(Fault("the Server", fault))
+
+    def answered(self, state: ConnectionState, answer: object) -> None:
+        """What `state.pending` returned, or the exception that it raised."""
+        state.pending = None
+        if state.closed:
+            return
+        try:
+            answered(self.realm, state, answer)
+        except Exception as fault:
+            self._report(fault)
+            self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")
+        self._catch_up(state)
+
+    def _catch_up(self, state: ConnectionState) -> None:
+        """Act on what arrived while an Authenticator was thinking."""
+        waiting, state.waiting = state.waiting, []
+        if not state.closed:
+            self._act(state, waiting)
+        held, state.held = state.held, []
+        for data in held:
+            self.received(state, data)
+
+    def lost(self, state: ConnectionState, reason: str = "") -> None:
+        """The Network Connection is gone without a DISCONNECT."""
+        end(self.realm, state, ReasonCode.UNSPECIFIED_ERROR, reason or "the Network Connection was lost")
+
+    def drained(self, state: ConnectionState) -> None:
+        """Its Link is no longer full: send what waits."""
+        if state.session is not None and not state.closed:
+            self.realm.pump(state.session)
+
+    def tick(self) -> float | None:
+        """Do what is due; the moment of the next deadline, None without one."""
+        return self.deadlines.tick(self.turn.now)
+
+    def publish(self, message: Message) -> int:
+        """Route a Message of the embedding program; how many Subscribers matched."""
+        return self.realm.router.route(message)
+
+    def subscribe(self, topic_filter: str, qos: int, callback: Callable[[Message, int], None]) -> LocalSubscriber:
+        """Subscribe the embedding program: live messages, then matching retained ones at once.
+
+        Raises ValueError for a Topic Filter that the standard does not know.
+        """
+        share_name, real_filter = split_shared(topic_filter)
+        fault = topic_filter_fault(real_filter, self.limits.maximum_topic_levels)
+        if fault or share_name:
+            raise ValueError(fault or "a program subscribes without $share/")
+        subscriber = LocalSubscriber(callback, self.events)
+        self.realm.tree.add(subscriber, Subscription(real_filter, qos, retain_as_published=True))
+        target = Target(subscriber, qos, retain_as_published=True)
+        cursor = self.retained.match(real_filter)
+        while not cursor.done:
+            for message in cursor.take(RETAINED_AT_ONCE, self.turn.now):
+                subscriber.deliver(message, target)
+        return subscriber
+
+    def unsubscribe(self, subscriber: LocalSubscriber, topic_filter: str) -> None:
+        """End a Subscription of the embedding program."""
+        self.realm.tree.remove(subscriber, topic_filter)
+
+    def shut_down(self) -> None:
+        """Tell every Client that the Server stops, and close its Network Connection."""
+        reference = self.realm.settings.server_reference
+        code = ReasonCode.USE_ANOTHER_SERVER if reference else ReasonCode.SERVER_SHUTTING_DOWN
+        for state in list(self.realm.connected.values()):
+            close(self.realm, state, code, "the Server shuts down")

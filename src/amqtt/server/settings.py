@@ -1,0 +1,28 @@
+"""What an operator decides for the whole Server, beside its Limits."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from amqtt.server.limits import Limits
+
+
+def new_client_id() -> str:
+    """An Assigned Client Identifier that nobody can guess (MQTT 5.0, 3.2.2.3.7)."""
+    return f"amqtt-{secrets.token_hex(10)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Limits, and what the Server says of itself to MQTT 5.0 Clients."""
+
+    limits: Limits = field(default_factory=Limits)
+    sys_interval: float = 10.0
+    """Seconds between two publications of `$SYS/broker/…`; 0: never."""
+    response_information: str = ""
+    """Response Information for Clients that request it (3.2.2.3.15); "": none."""
+    server_reference: str = ""
+    """Another Server for our Clients, told in DISCONNECT 0x9C when this one stops (4.11); "": none."""
+    use_another_server: bool = False
+    """Refuse every CONNECT with 0x9C and the Server Reference: this Server is being emptied."""
+    new_client_id: Callable[[], str] = new_client_id

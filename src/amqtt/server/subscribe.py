@@ -1,0 +1,138 @@
+"""SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0, 3.8 to 3.11)."""
+
+from typing import Final
+
+from amqtt.server.events import ClientSubscribed, ClientUnsubscribed
+from amqtt.server.realm import Realm
+from amqtt.server.state import ConnectionState
+from amqtt.sessions.session import RetainedDelivery, Session
+from amqtt.topics.names import shared_fault, split_shared, topic_filter_fault
+from amqtt.topics.shared import SharedGroupFull
+from amqtt.topics.subscriptions import Subscription, Target
+from amqtt.wire.encoder import encode
+from amqtt.wire.errors import ProtocolError
+from amqtt.wire.packets import Suback, Subscribe, SubscriptionRequest, Unsuback, Unsubscribe
+from amqtt.wire.reasons import ReasonCode
+
+SEND_ALWAYS: Final = 0
+SEND_IF_NEW: Final = 1
+"""Retain Handling: send retained messages at every SUBSCRIBE, or if it is new (3.8.3.1)."""
+
+
+def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
+    """Grant or refuse each Topic Filter in turn, then answer all in one SUBACK [MQTT-3.8.4-5]."""
+    session = state.session
+    assert session is not None
+    identifier = _identifier(realm, packet)
+    for request in packet.requests:
+        _check(realm, request)
+    owed: list[RetainedDelivery] = []
+    reason_codes = [_grant(realm, state, session, request, identifier, owed) for request in packet.requests]
+    state.link.send(encode(Suback(packet.packet_id, reason_codes), state.version))
+    session.retained.extend(owed)
+    realm.pump(session)
+
+
+def _identifier(realm: Realm, packet: Subscribe) -> int:
+    properties = packet.properties
+    if properties is None or not properties.subscription_identifiers:
+        return 0
+    if not realm.limits.subscription_identifier_available:
+        raise ProtocolError(
+            "Subscription Identifiers are not supported",
+            ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+        )
+    return properties.subscription_identifiers[0]
+
+
+def _check(realm: Realm, request: SubscriptionRequest) -> None:
+    """Raise ProtocolError for a filter that the standard does not know [MQTT-4.7.1-1] [MQTT-4.7.1-2]."""
+    _check_filter(realm, request.topic_filter)
+    if request.no_local and split_shared(request.topic_filter)[0]:
+        raise ProtocolError("No Local on a Shared Subscription")  # [MQTT-3.8.3-4]
+
+
+def _check_filter(realm: Realm, topic_filter: str) -> None:
+    fault = shared_fault(topic_filter)
+    if not fault:
+        fault = topic_filter_fault(split_shared(topic_filter)[1], realm.limits.maximum_topic_levels)
+    if fault:
+        raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID)
+
+
+def _grant(
+    realm: Realm,
+    state: ConnectionState,
+    session: Session,
+    request: SubscriptionRequest,
+    identifier: int,
+    owed: list[RetainedDelivery],
+) -> int:
+    """The Reason Code for one Topic Filter; retained messages to send go to `owed`."""
+    share_name, topic_filter = split_shared(request.topic_filter)
+    unsupported = _unsupported(realm, share_name, topic_filter)
+    if unsupported:
+        return unsupported
+    wished = min(request.qos, realm.limits.maximum_qos)
+    granted = session.permissions.may_subscribe(topic_filter, wished)
+    if granted < 0:
+        return ReasonCode.NOT_AUTHORIZED
+    granted = min(granted, wished)
+    existed = request.topic_filter in session.subscriptions
+    if not existed and len(session.subscriptions) >= realm.limits.maximum_subscriptions:
+        return ReasonCode.QUOTA_EXCEEDED
+    subscription = Subscription(
+        topic_filter, granted, request.no_local, request.retain_as_published, identifier
+    )
+    if share_name:
+        try:
+            realm.shared.join(share_name, session, subscription)
+        except SharedGroupFull:
+            return ReasonCode.QUOTA_EXCEEDED
+    else:
+        realm.tree.add(session, subscription)
+        handling = request.retain_handling
+        if handling == SEND_ALWAYS or (handling == SEND_IF_NEW and not existed):
+            owed.append(_retained(realm, subscription, session))
+    session.subscriptions[request.topic_filter] = subscription
+    if realm.events.wanted(ClientSubscribed):
+        realm.events.tell(ClientSubscribed(session.client_id, request.topic_filter, granted))
+    return granted
+
+
+def _unsupported(realm: Realm, share_name: str, topic_filter: str) -> int:
+    limits = realm.limits
+    if share_name and not limits.shared_subscription_available:
+        return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+    if not limits.wildcard_subscription_available and ("+" in topic_filter or "#" in topic_filter):
+        return ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED
+    return 0
+
+
+def _retained(realm: Realm, subscription: Subscription, session: Session) -> RetainedDelivery:
+    """What the Subscription is owed; RETAIN stays 1 [MQTT-3.3.1-8 of 3.1.1], No Local holds."""
+    identifiers = (subscription.identifier,) if subscription.identifier else ()
+    target = Target(session, subscription.qos, True, identifiers)
+    if subscription.no_local:
+        target.local = None
+    return RetainedDelivery(realm.retained.match(subscription.topic_filter), target)
+
+
+def unsubscribe(realm: Realm, state: ConnectionState, packet: Unsubscribe) -> None:
+    """End each Subscription that is named exactly, and answer all in one UNSUBACK [MQTT-3.10.4-6]."""
+    session = state.session
+    assert session is not None
+    for topic_filter in packet.topic_filters:
+        _check_filter(realm, topic_filter)
+    reason_codes = [_end(realm, session, topic_filter) for topic_filter in packet.topic_filters]
+    state.link.send(encode(Unsuback(packet.packet_id, reason_codes), state.version))
+
+
+def _end(realm: Realm, session: Session, topic_filter: str) -> int:
+    subscription = session.subscriptions.pop(topic_filter, None)
+    if subscription is None:
+        return ReasonCode.NO_SUBSCRIPTION_EXISTED
+    realm.end_subscription(session, topic_filter)
+    if realm.events.wanted(ClientUnsubscribed):
+        realm.events.tell(ClientUnsubscribed(session.client_id, topic_filter))
+    return ReasonCode.SUCCESS

@@ -1,0 +1,134 @@
+"""`$SYS/broker/…`: what the Server counts, published for its Clients.
+
+The names are Mosquitto's and aMQTT's; where both have one for the same figure, both are published.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import exp
+from typing import Final
+
+from amqtt.message import Message
+from amqtt.server.deadlines import Deadline
+from amqtt.server.realm import Realm
+
+ROOT: Final = "$SYS/broker/"
+QOS: Final = 2
+"""So that each Subscriber is sent them at the QoS that it was granted."""
+AVERAGES: Final = {"1min": 60.0, "5min": 300.0, "15min": 900.0}
+"""Over how many seconds `load/…` is smoothed."""
+
+
+class SysTopics:
+    """Publishes the figures of one Server at each interval, as retained messages.
+
+    `figures` adds what only the outside knows (Unix time, memory, processor time): name → value.
+    """
+
+    def __init__(self, realm: Realm, version: str, figures: Callable[[], Mapping[str, object]]) -> None:
+        self._realm = realm
+        self._version = version
+        self._figures = figures
+        self._started = realm.turn.now
+        self._last_moment = realm.turn.now
+        self._last: dict[str, int] = {}
+        self._loads: dict[str, float] = {}
+        self._most_clients = 0
+        self._last_published: dict[str, str] = {}
+        self._deadline: Deadline | None = None
+
+    def begin(self) -> None:
+        """Publish now, and at every interval from now on."""
+        self._started = self._last_moment = self._realm.turn.now
+        self._due(self._realm.turn.now)
+
+    def end(self) -> None:
+        """Publish no more."""
+        self._realm.deadlines.cancel(self._deadline)
+
+    def _due(self, now: float) -> None:
+        self._publish(now)
+        self._deadline = self._realm.deadlines.at(now + self._realm.settings.sys_interval, self._due)
+
+    def _publish(self, now: float) -> None:
+        for name, value in self._all(now):
+            text = str(value)
+            if self._last_published.get(name) != text:
+                self._last_published[name] = text
+                self._realm.router.route(Message(ROOT + name, text.encode(), QOS, True))
+
+    def _all(self, now: float) -> Iterator[tuple[str, object]]:
+        yield "version", self._version
+        yield from self._times(now)
+        yield from self._clients()
+        yield from self._traffic()
+        yield from self._stored()
+        yield from self._load(now)
+        yield from self._figures().items()
+
+    def _times(self, now: float) -> Iterator[tuple[str, object]]:
+        seconds = int(now - self._started)
+        yield "uptime", f"{seconds} seconds"
+        hours, rest = divmod(seconds, 3600)
+        days, hours = divmod(hours, 24)
+        yield "uptime/formatted", f"{days} days, {hours:02}:{rest // 60:02}:{rest % 60:02}"
+
+    def _clients(self) -> Iterator[tuple[str, object]]:
+        connected = len(self._realm.connected)
+        total = len(self._realm.sessions)
+        self._most_clients = max(self._most_clients, connected)
+        for name, value in (
+            ("connected", connected), ("active", connected), ("disconnected", total - connected),
+            ("inactive", total - connected), ("total", total), ("maximum", self._most_clients),
+        ):
+            yield f"clients/{name}", value
+
+    def _traffic(self) -> Iterator[tuple[str, object]]:
+        counters = self._realm.counters
+        yield "bytes/received", counters.bytes_received
+        yield "bytes/sent", counters.bytes_sent
+        yield "load/bytes/received", counters.bytes_received
+        yield "load/bytes/sent", counters.bytes_sent
+        yield "messages/received", counters.packets_received
+        yield "messages/sent", counters.packets_sent
+        for name in ("publish/messages", "messages/publish"):
+            yield f"{name}/received", counters.published
+            yield f"{name}/sent", counters.delivered
+        yield "publish/messages/dropped", counters.dropped
+
+    def _stored(self) -> Iterator[tuple[str, object]]:
+        realm = self._realm
+        counters = realm.counters
+        waiting, size = counters.queued_messages, counters.queued_bytes
+        going_out, coming_in = counters.inflight_out, counters.inflight_in
+        retained = len(realm.retained)
+        yield "messages/stored", waiting + going_out + retained
+        yield "messages/inflight", going_out + coming_in
+        yield "messages/inflight/in", coming_in
+        yield "messages/inflight/out", going_out
+        yield "messages/inflight/stored", waiting
+        yield "store/messages/count", waiting + going_out + retained
+        yield "store/messages/bytes", size + realm.retained.size
+        yield "retained messages/count", retained
+        yield "messages/retained/count", retained
+        yield "subscriptions/count", len(realm.tree)
+        yield "messages/subscriptions/count", len(realm.tree)
+
+    def _load(self, now: float) -> Iterator[tuple[str, object]]:
+        """Figures per minute, smoothed exponentially as Mosquitto does."""
+        counters = self._realm.counters
+        passed = max(now - self._last_moment, 1e-3)
+        self._last_moment = now
+        for name, total in (
+            ("messages/received", counters.packets_received), ("messages/sent", counters.packets_sent),
+            ("publish/received", counters.published), ("publish/sent", counters.delivered),
+            ("bytes/received", counters.bytes_received), ("bytes/sent", counters.bytes_sent),
+            ("connections", counters.connections),
+        ):
+            per_minute = (total - self._last.get(name, 0)) * 60 / passed
+            self._last[name] = total
+            for label, seconds in AVERAGES.items():
+                topic = f"load/{name}/{label}"
+                weight = exp(-passed / seconds)
+                load = per_minute + weight * (self._loads.get(topic, 0.0) - per_minute)
+                self._loads[topic] = load
+                yield topic, f"{load:.2f}"

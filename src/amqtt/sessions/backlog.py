@@ -1,0 +1,63 @@
+"""QoS 1 and 2 messages that wait for a Client: bounded in number and bytes, oldest first."""
+
+from collections import deque
+
+from amqtt.sessions.counters import Counters
+from amqtt.sessions.inflight import Outgoing
+
+
+class Backlog:
+    """Messages pending transmission to the Client (MQTT 5.0, 4.1), within bounds.
+
+    A message that would exceed a bound is refused: the newest goes, what waits keeps its place.
+    """
+
+    __slots__ = ("_counters", "_waiting", "maximum_bytes", "maximum_messages", "size")
+
+    def __init__(self, maximum_messages: int, maximum_bytes: int, counters: Counters) -> None:
+        self._counters = counters
+        self.maximum_messages = maximum_messages
+        self.maximum_bytes = maximum_bytes
+        self.size = 0
+        self._waiting: deque[Outgoing] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, outgoing: Outgoing) -> bool:
+        """Queue it; False when a bound would be exceeded."""
+        size = outgoing.message.size
+        if len(self._waiting) >= self.maximum_messages or self.size + size > self.maximum_bytes:
+            return False
+        self._waiting.append(outgoing)
+        self.size += size
+        self._counters.queued_messages += 1
+        self._counters.queued_bytes += size
+        return True
+
+    def pop(self) -> Outgoing:
+        """Take the oldest; IndexError when it is empty."""
+        outgoing = self._waiting.popleft()
+        size = outgoing.message.size
+        self.size -= size
+        self._counters.queued_messages -= 1
+        self._counters.queued_bytes -= size
+        return outgoing
+
+    def take_group(self, group: object) -> list[Outgoing]:
+        """Take out, in order, what this shared group gave."""
+        taken = [outgoing for outgoing in self._waiting if outgoing.group is group]
+        if taken:
+            self._waiting = deque(o for o in self._waiting if o.group is not group)
+            size = sum(outgoing.message.size for outgoing in taken)
+            self.size -= size
+            self._counters.queued_messages -= len(taken)
+            self._counters.queued_bytes -= size
+        return taken
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        self._counters.queued_messages -= len(self._waiting)
+        self._counters.queued_bytes -= self.size
+        self._waiting.clear()
+        self.size = 0

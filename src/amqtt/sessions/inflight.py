@@ -1,0 +1,155 @@
+"""QoS 1 and QoS 2 towards a Client: the handshakes as one table, Packet Identifiers, the send quota."""
+
+from collections import deque
+from typing import Final
+
+from amqtt.message import Message
+from amqtt.sessions.counters import Counters
+from amqtt.topics.subscriptions import Subscriber
+from amqtt.wire.packets import PUBACK, PUBCOMP, PUBREC
+
+QUEUED: Final = 0
+AWAITS_PUBACK: Final = 1
+AWAITS_PUBREC: Final = 2
+AWAITS_PUBCOMP: Final = 3
+COMPLETE: Final = 4
+
+HANDSHAKE: Final[dict[tuple[int, int], int]] = {
+    (AWAITS_PUBACK, PUBACK): COMPLETE,
+    (AWAITS_PUBREC, PUBREC): AWAITS_PUBCOMP,
+    (AWAITS_PUBCOMP, PUBREC): AWAITS_PUBCOMP,
+    (AWAITS_PUBCOMP, PUBCOMP): COMPLETE,
+}
+"""(state, packet received) → state: MQTT 5.0, figures 4.2 and 4.3. What is not here is not expected."""
+
+LAST_PACKET_ID: Final = 65535
+
+
+class Outgoing:
+    """One Application Message on its way to one Client at QoS 1 or 2.
+
+    `state` is one of the names of HANDSHAKE, `packet_id` 0 while QUEUED. `sent` says that it went
+    out on the present Network Connection, and so counts against the send quota.
+    """
+
+    __slots__ = ("group", "identifiers", "message", "packet_id", "qos", "retain", "sent", "state")
+
+    def __init__(
+        self,
+        message: Message,
+        qos: int,
+        retain: bool,
+        identifiers: tuple[int, ...] = (),
+        group: Subscriber | None = None,
+    ) -> None:
+        self.message = message
+        self.qos = qos
+        self.retain = retain
+        self.identifiers = identifiers
+        self.group = group
+        self.packet_id = 0
+        self.state = QUEUED
+        self.sent = False
+
+
+class Inflight:
+    """The QoS 1 and 2 messages sent to a Client and not completely acknowledged, in sending order.
+
+    `maximum` is the send quota: the Client's Receive Maximum, or our own bound where that is lower
+    [MQTT-4.9.0-1]. `unacknowledged` counts what was sent on the present Network Connection.
+    """
+
+    __slots__ = ("_counters", "_last_id", "_to_resend", "entries", "maximum", "unacknowledged")
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self.entries: dict[int, Outgoing] = {}
+        self.maximum = 0
+        self.unacknowledged = 0
+        self._last_id = 0
+        self._to_resend: deque[Outgoing] = deque()
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def has_quota(self) -> bool:
+        """Whether another PUBLISH with QoS above 0 may be sent now [MQTT-4.9.0-2]."""
+        return self.unacknowledged < self.maximum
+
+    @property
+    def is_resending(self) -> bool:
+        """Whether something of an earlier Network Connection still waits to be sent again."""
+        return bool(self._to_resend)
+
+    def open(self, outgoing: Outgoing) -> None:
+        """Give it an unused Packet Identifier and count it as sent [MQTT-2.2.1-4]."""
+        packet_id = self._last_id
+        entries = self.entries
+        while True:
+            packet_id = packet_id + 1 if packet_id < LAST_PACKET_ID else 1
+            if packet_id not in entries:
+                break
+        self._last_id = packet_id
+        outgoing.packet_id = packet_id
+        outgoing.state = AWAITS_PUBACK if outgoing.qos == 1 else AWAITS_PUBREC
+        outgoing.sent = True
+        entries[packet_id] = outgoing
+        self._counters.inflight_out += 1
+        self.unacknowledged += 1
+
+    def discard(self, outgoing: Outgoing) -> None:
+        """Forget one as if it had been completely acknowledged."""
+        del self.entries[outgoing.packet_id]
+        self._counters.inflight_out -= 1
+        outgoing.state = COMPLETE
+        if outgoing.sent:
+            self.unacknowledged -= 1
+
+    def clear(self) -> None:
+        """Forget all of them: the Session ends."""
+        self._counters.inflight_out -= len(self.entries)
+        self.entries.clear()
+        self._to_resend.clear()
+
+    def acknowledge(self, packet_type: int, packet_id: int, failed: bool) -> int:
+        """Take a PUBACK, PUBREC or PUBCOMP: the state reached, QUEUED when it was not expected.
+
+        A Reason Code of 0x80 or greater (`failed`) in PUBACK or PUBREC completes it
+        [MQTT-4.4.0-2].
+        """
+        outgoing = self.entries.get(packet_id)
+        if outgoing is None:
+            return QUEUED
+        state = HANDSHAKE.get((outgoing.state, packet_type), QUEUED)
+        if state == QUEUED:
+            return QUEUED
+        if failed and packet_type == PUBREC:
+            state = COMPLETE
+        if state == COMPLETE:
+            self.discard(outgoing)
+            return COMPLETE
+        outgoing.state = state
+        return state
+
+    def resume(self, maximum: int) -> None:
+        """Begin on a new Network Connection: everything unacknowledged is to be sent again, in order.
+
+        [MQTT-4.4.0-1] [MQTT-4.6.0-1]
+        """
+        self.maximum = maximum
+        self.unacknowledged = 0
+        self._to_resend = deque(self.entries.values())
+        for outgoing in self._to_resend:
+            outgoing.sent = False
+
+    def next_to_resend(self) -> Outgoing | None:
+        """The next one to send again, counted as sent; None when there is none left."""
+        waiting = self._to_resend
+        while waiting:
+            outgoing = waiting.popleft()
+            if outgoing.state != COMPLETE:
+                outgoing.sent = True
+                self.unacknowledged += 1
+                return outgoing
+        return None

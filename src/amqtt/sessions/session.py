@@ -1,0 +1,277 @@
+"""A Session: the state that the Server keeps for one Client (MQTT 5.0, 4.1)."""
+
+from collections import deque
+from typing import Final
+
+from amqtt.message import Message
+from amqtt.sessions.aliases import OutgoingAliases
+from amqtt.sessions.backlog import Backlog
+from amqtt.sessions.counters import Counters
+from amqtt.sessions.inflight import AWAITS_PUBCOMP, COMPLETE, QUEUED, Inflight, Outgoing
+from amqtt.sessions.link import Link
+from amqtt.sessions.permissions import Permissions
+from amqtt.sessions.will import Will
+from amqtt.topics.retained import RetainedCursor
+from amqtt.topics.subscriptions import Subscriber, Subscription, Target
+from amqtt.wire.encoder import encode
+from amqtt.wire.packets import LARGEST_PACKET, MQTT_5, PUBREC, Pubrel
+from amqtt.wire.reasons import ReasonCode
+
+NEVER_EXPIRES: Final = 0xFFFFFFFF
+"""The Session Expiry Interval of a Session that does not expire (MQTT 5.0, 3.1.2.11.2)."""
+RETAINED_PER_TURN: Final = 100
+"""Retained messages sent to one Client per turn: a `#` over 100,000 of them must not stop the others."""
+RETAINED_PER_LOOK: Final = 10
+"""What a look counts for that found fewer: looking costs too."""
+
+
+class RetainedDelivery:
+    """Retained messages that a new Subscription is still owed."""
+
+    __slots__ = ("cursor", "target")
+
+    def __init__(self, cursor: RetainedCursor, target: Target) -> None:
+        self.cursor = cursor
+        self.target = target
+
+
+class Session(Subscriber):
+    """What MQTT 5.0, section 4.1 lists for the Server, and the Network Connection it is bound to.
+
+    `subscriptions` is by Topic Filter as the Client wrote it, `$share/name/` included. `received`
+    are the Packet Identifiers of QoS 2 messages that await PUBREL. `expiry_interval` is in
+    seconds, NEVER_EXPIRES for ever. `link` is None while no Network Connection is open.
+    """
+
+    __slots__ = (
+        "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "link",
+        "maximum_packet_size", "permissions", "received", "retained", "subscriptions", "version", "will",
+    )
+
+    def __init__(self, client_id: str, permissions: Permissions, backlog: Backlog, counters: Counters) -> None:
+        self.client_id = client_id
+        self.permissions = permissions
+        self.subscriptions: dict[str, Subscription] = {}
+        self.inflight = Inflight(counters)
+        self.backlog = backlog
+        self.received: set[int] = set()
+        self.retained: deque[RetainedDelivery] = deque()
+        self.will: Will | None = None
+        self.expiry_interval = 0
+        self.counters = counters
+        self.link: Link | None = None
+        self.version = MQTT_5
+        self.maximum_packet_size = LARGEST_PACKET
+        self.aliases: OutgoingAliases | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether a message can be sent to the Client at once, without queuing."""
+        link = self.link
+        return link is not None and not link.full and self.inflight.has_quota and not self.backlog
+
+    def attach(
+        self,
+        link: Link,
+        version: int,
+        send_quota: int,
+        maximum_packet_size: int,
+        aliases: OutgoingAliases | None,
+    ) -> None:
+        """Bind a Network Connection; `resume` then sends what the Client has missed.
+
+        `maximum_packet_size` is in bytes.
+        """
+        self.link = link
+        self.version = version
+        self.maximum_packet_size = maximum_packet_size
+        self.aliases = aliases
+        self.inflight.resume(send_quota)
+
+    def detach(self) -> None:
+        """The Network Connection is gone; Topic Aliases go with it [MQTT-3.3.2-7]."""
+        self.link = None
+        self.aliases = None
+
+    # -- delivery: the one gate
+
+    def deliver(self, message: Message, target: Target) -> bool:
+        """Send the Message, or queue it; False when neither was possible or permitted.
+
+        Every delivery comes through here, live, retained, queued, shared and Will, so the same
+        Permissions see the concrete topic [MQTT-3.3.2-3] [MQTT-3.8.4-8].
+        """
+        if target.has_no_local and message.publisher == self.client_id:
+            local = target.local
+            if local is None:
+                return True
+            target = local
+        if not self.permissions.receives_everything and not self.permissions.may_receive(message.topic):
+            self.counters.dropped_refused += 1
+            return False
+        qos = message.qos if message.qos < target.qos else target.qos
+        retain = message.retain and target.retain_as_published
+        if qos == 0:
+            return self._send_once(message, retain, target.identifiers)
+        return self._assure(Outgoing(message, qos, retain, target.identifiers, target.group))
+
+    def _send_once(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:
+        """Send at QoS 0: now or never [MQTT-4.3.1-1]."""
+        link = self.link
+        if link is None:
+            return False
+        if link.full:
+            self.counters.dropped_full += 1
+            return False
+        if retain or identifiers or self.aliases is not None:
+            packet = self._packet(message, link.turn.now, 0, retain, False, 0, identifiers)
+        else:
+            packet = message.plain(self.version, link.turn.now)
+        if self._is_too_large(packet):
+            return True
+        link.send(packet)
+        self.counters.delivered += 1
+        return True
+
+    def _assure(self, outgoing: Outgoing) -> bool:
+        """Send at QoS 1 or 2 if the Client can take it now, else queue it."""
+        if self.available and not self.inflight.is_resending:
+            self._send_assured(outgoing)
+            return True
+        if self.backlog.put(outgoing):
+            return True
+        self.counters.dropped_full += 1
+        return False
+
+    def _send_assured(self, outgoing: Outgoing) -> None:
+        link = self.link
+        assert link is not None
+        now = link.turn.now
+        message = outgoing.message
+        if message.expires_at <= now:
+            self.counters.dropped_expired += 1
+            return
+        self.inflight.open(outgoing)
+        packet = self._packet(
+            message, now, outgoing.qos, outgoing.retain, False, outgoing.packet_id, outgoing.identifiers
+        )
+        if self._is_too_large(packet):
+            self.inflight.discard(outgoing)
+            return
+        link.send(packet)
+        self.counters.delivered += 1
+
+    def _packet(
+        self,
+        message: Message,
+        now: float,
+        qos: int,
+        retain: bool,
+        dup: bool,
+        packet_id: int,
+        identifiers: tuple[int, ...],
+    ) -> bytes:
+        aliases = self.aliases
+        if aliases is None:
+            return message.packet(self.version, now, qos, retain, dup, packet_id, identifiers)
+        alias, with_topic = aliases.use(message.topic)
+        packet = message.packet(
+            self.version, now, qos, retain, dup, packet_id, identifiers, alias, with_topic
+        )
+        if alias and with_topic and len(packet) > self.maximum_packet_size:
+            aliases.forget(message.topic)
+        return packet
+
+    def _is_too_large(self, packet: bytes) -> bool:
+        """Whether it exceeds the Client's Maximum Packet Size; it then counts as sent.
+
+        [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+        """
+        if len(packet) > self.maximum_packet_size:
+            self.counters.dropped_too_large += 1
+            return True
+        return False
+
+    # -- what follows
+
+    def acknowledged(self, packet_type: int, packet_id: int, reason_code: int) -> bool:
+        """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
+        state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
+        if state == COMPLETE:
+            self.pump()
+        elif packet_type == PUBREC and reason_code < 0x80:
+            self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
+        return state != QUEUED
+
+    def _release(self, packet_id: int, reason_code: int) -> None:
+        """Answer a PUBREC with PUBREL [MQTT-4.3.3-4]."""
+        if self.link is not None:
+            self.link.send(encode(Pubrel(packet_id, reason_code), self.version))
+
+    def pump(self) -> None:
+        """Send what waits, as far as the Client can take it: first what it was sent before.
+
+        Order: unacknowledged messages of an earlier Network Connection, queued messages, retained
+        messages of new Subscriptions.
+        """
+        link = self.link
+        if link is None:
+            return
+        inflight = self.inflight
+        while inflight.is_resending and inflight.has_quota and not link.full:
+            self._resend_next(link)
+        if inflight.is_resending:
+            return
+        backlog = self.backlog
+        while backlog and inflight.has_quota and not link.full:
+            self._send_assured(backlog.pop())
+        if self.retained and not backlog:
+            self._send_retained(link)
+
+    def _resend_next(self, link: Link) -> None:
+        """Send one again, with its Packet Identifier and DUP 1 [MQTT-4.4.0-1] [MQTT-3.3.1-1]."""
+        outgoing = self.inflight.next_to_resend()
+        if outgoing is None:
+            return
+        if outgoing.state == AWAITS_PUBCOMP:
+            link.send(encode(Pubrel(outgoing.packet_id), self.version))
+            return
+        packet = self._packet(
+            outgoing.message, link.turn.now, outgoing.qos, outgoing.retain, True, outgoing.packet_id,
+            outgoing.identifiers,
+        )
+        if self._is_too_large(packet):
+            self.inflight.discard(outgoing)
+            return
+        link.send(packet)
+        self.counters.delivered += 1
+
+    def _send_retained(self, link: Link) -> None:
+        """Send the next retained messages that new Subscriptions are owed, a slice per turn."""
+        left = RETAINED_PER_TURN
+        waiting = self.retained
+        while waiting and left > 0 and not link.full and self.inflight.has_quota:
+            delivery = waiting[0]
+            messages = delivery.cursor.take(min(left, self._quota_left()), link.turn.now)
+            for message in messages:
+                self.deliver(message, delivery.target)
+            if delivery.cursor.done:
+                waiting.popleft()
+            left -= max(len(messages), RETAINED_PER_LOOK)
+
+    @property
+    def owes_retained(self) -> bool:
+        """Whether more retained messages could be sent in the next turn."""
+        link = self.link
+        return bool(self.retained) and link is not None and not link.full and self.inflight.has_quota
+
+    def _quota_left(self) -> int:
+        return self.inflight.maximum - self.inflight.unacknowledged
+
+    def discard(self) -> None:
+        """The Session ends: nothing of it is kept [MQTT-4.1.0-2]."""
+        self.inflight.clear()
+        self.backlog.clear()
+        self.counters.inflight_in -= len(self.received)
+        self.received.clear()
+        self.retained.clear()

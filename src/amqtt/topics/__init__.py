@@ -1,0 +1,1 @@
+"""Floor 2: Topic Names, Topic Filters, and who matches."""

@@ -1,0 +1,276 @@
+"""The fifteen MQTT Control Packets, as plain typed classes.
+
+A packet is the same object for every protocol version: what a version lacks (properties, Reason
+Codes) stays at its default, and `encode` leaves it out.
+"""
+
+from typing import Final, TypeAlias
+
+from amqtt.wire.properties import Properties
+
+MQTT_3_1: Final = 3
+MQTT_3_1_1: Final = 4
+MQTT_5: Final = 5
+
+LARGEST_PACKET: Final = 5 + 268_435_455
+"""Bytes of the largest Control Packet that there can be (2.1.4)."""
+
+CONNECT: Final = 1
+CONNACK: Final = 2
+PUBLISH: Final = 3
+PUBACK: Final = 4
+PUBREC: Final = 5
+PUBREL: Final = 6
+PUBCOMP: Final = 7
+SUBSCRIBE: Final = 8
+SUBACK: Final = 9
+UNSUBSCRIBE: Final = 10
+UNSUBACK: Final = 11
+PINGREQ: Final = 12
+PINGRESP: Final = 13
+DISCONNECT: Final = 14
+AUTH: Final = 15
+
+
+class WillFields:
+    """The Will Message as it stands in a CONNECT packet (MQTT 5.0, 3.1.2.5 and 3.1.3.2 to 3.1.3.4)."""
+
+    __slots__ = ("payload", "properties", "qos", "retain", "topic")
+
+    def __init__(
+        self, topic: str, payload: bytes, qos: int = 0, retain: bool = False,
+        properties: Properties | None = None,
+    ) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+
+
+class Connect:
+    """CONNECT: the Client requests a connection (3.1). `version` is the Protocol Level: 3, 4 or 5.
+
+    `bridge` is the bit 0x80 of the protocol level that bridges of Mosquitto set.
+    """
+
+    __slots__ = (
+        "bridge", "clean_start", "client_id", "keep_alive", "password", "properties", "username",
+        "version", "will",
+    )
+
+    def __init__(
+        self,
+        client_id: str,
+        version: int = MQTT_5,
+        clean_start: bool = True,
+        keep_alive: int = 0,
+        will: WillFields | None = None,
+        username: str | None = None,
+        password: bytes | None = None,
+        properties: Properties | None = None,
+        bridge: bool = False,
+    ) -> None:
+        self.client_id = client_id
+        self.version = version
+        self.clean_start = clean_start
+        self.keep_alive = keep_alive
+        self.will = will
+        self.username = username
+        self.password = password
+        self.properties = properties
+        self.bridge = bridge
+
+
+class Connack:
+    """CONNACK: the Server answers a CONNECT (3.2). `reason_code` is always one of MQTT 5.0's."""
+
+    __slots__ = ("properties", "reason_code", "session_present")
+
+    def __init__(
+        self, session_present: bool = False, reason_code: int = 0, properties: Properties | None = None
+    ) -> None:
+        self.session_present = session_present
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+class Publish:
+    """PUBLISH: an Application Message on its way (3.3). `packet_id` is 0 at QoS 0.
+
+    `wire` is the whole packet as it arrived when another Client may be sent just those bytes
+    (QoS 0, DUP 0, RETAIN 0, no properties), else None.
+    """
+
+    __slots__ = ("dup", "packet_id", "payload", "properties", "qos", "retain", "topic", "wire")
+
+    def __init__(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int = 0,
+        retain: bool = False,
+        dup: bool = False,
+        packet_id: int = 0,
+        properties: Properties | None = None,
+        wire: bytes | None = None,
+    ) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.dup = dup
+        self.packet_id = packet_id
+        self.properties = properties
+        self.wire = wire
+
+
+class Puback:
+    """PUBACK: the response to a PUBLISH with QoS 1 (3.4)."""
+
+    __slots__ = ("packet_id", "properties", "reason_code")
+
+    def __init__(self, packet_id: int, reason_code: int = 0, properties: Properties | None = None) -> None:
+        self.packet_id = packet_id
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+class Pubrec:
+    """PUBREC: the response to a PUBLISH with QoS 2, part 1 of its delivery (3.5)."""
+
+    __slots__ = ("packet_id", "properties", "reason_code")
+
+    def __init__(self, packet_id: int, reason_code: int = 0, properties: Properties | None = None) -> None:
+        self.packet_id = packet_id
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+class Pubrel:
+    """PUBREL: the response to a PUBREC, part 2 of the delivery of QoS 2 (3.6)."""
+
+    __slots__ = ("packet_id", "properties", "reason_code")
+
+    def __init__(self, packet_id: int, reason_code: int = 0, properties: Properties | None = None) -> None:
+        self.packet_id = packet_id
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+class Pubcomp:
+    """PUBCOMP: the response to a PUBREL, part 3 of the delivery of QoS 2 (3.7)."""
+
+    __slots__ = ("packet_id", "properties", "reason_code")
+
+    def __init__(self, packet_id: int, reason_code: int = 0, properties: Properties | None = None) -> None:
+        self.packet_id = packet_id
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+class SubscriptionRequest:
+    """One Topic Filter with its Subscription Options in a SUBSCRIBE packet (3.8.3.1)."""
+
+    __slots__ = ("no_local", "qos", "retain_as_published", "retain_handling", "topic_filter")
+
+    def __init__(
+        self,
+        topic_filter: str,
+        qos: int = 0,
+        no_local: bool = False,
+        retain_as_published: bool = False,
+        retain_handling: int = 0,
+    ) -> None:
+        self.topic_filter = topic_filter
+        self.qos = qos
+        self.no_local = no_local
+        self.retain_as_published = retain_as_published
+        self.retain_handling = retain_handling
+
+
+class Subscribe:
+    """SUBSCRIBE: the Client asks for Subscriptions (3.8)."""
+
+    __slots__ = ("packet_id", "properties", "requests")
+
+    def __init__(
+        self, packet_id: int, requests: list[SubscriptionRequest], properties: Properties | None = None
+    ) -> None:
+        self.packet_id = packet_id
+        self.requests = requests
+        self.properties = properties
+
+
+class Suback:
+    """SUBACK: one Reason Code for each Topic Filter of the SUBSCRIBE, in its order (3.9)."""
+
+    __slots__ = ("packet_id", "properties", "reason_codes")
+
+    def __init__(self, packet_id: int, reason_codes: list[int], properties: Properties | None = None) -> None:
+        self.packet_id = packet_id
+        self.reason_codes = reason_codes
+        self.properties = properties
+
+
+class Unsubscribe:
+    """UNSUBSCRIBE: the Client ends Subscriptions (3.10)."""
+
+    __slots__ = ("packet_id", "properties", "topic_filters")
+
+    def __init__(
+        self, packet_id: int, topic_filters: list[str], properties: Properties | None = None
+    ) -> None:
+        self.packet_id = packet_id
+        self.topic_filters = topic_filters
+        self.properties = properties
+
+
+class Unsuback:
+    """UNSUBACK: one Reason Code for each Topic Filter of the UNSUBSCRIBE (3.11); none before MQTT 5.0."""
+
+    __slots__ = ("packet_id", "properties", "reason_codes")
+
+    def __init__(self, packet_id: int, reason_codes: list[int], properties: Properties | None = None) -> None:
+        self.packet_id = packet_id
+        self.reason_codes = reason_codes
+        self.properties = properties
+
+
+class Pingreq:
+    """PINGREQ: the Client is alive and asks whether the Server is (3.12)."""
+
+    __slots__ = ()
+
+
+class Pingresp:
+    """PINGRESP: the Server is alive (3.13)."""
+
+    __slots__ = ()
+
+
+class Disconnect:
+    """DISCONNECT: the last packet on a Network Connection (3.14)."""
+
+    __slots__ = ("properties", "reason_code")
+
+    def __init__(self, reason_code: int = 0, properties: Properties | None = None) -> None:
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+class Auth:
+    """AUTH: a step of enhanced authentication (MQTT 5.0, 3.15)."""
+
+    __slots__ = ("properties", "reason_code")
+
+    def __init__(self, reason_code: int = 0, properties: Properties | None = None) -> None:
+        self.reason_code = reason_code
+        self.properties = properties
+
+
+Acknowledgement: TypeAlias = Puback | Pubrec | Pubrel | Pubcomp
+Packet: TypeAlias = (
+    Connect | Connack | Publish | Puback | Pubrec | Pubrel | Pubcomp | Subscribe | Suback
+    | Unsubscribe | Unsuback | Pingreq | Pingresp | Disconnect | Auth
+)

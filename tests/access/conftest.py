@@ -1,0 +1,46 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from amqtt.abc import ConnectRequest, Peer
+
+USERS = """\
+# who may come in
+
+alice:$5$rounds=1000$abcdefgh$gYZK5qo9Ev1hL4VeiqU1Bdnm5X0ebuHoQ5EBHMQ//4B
+bob:$argon2id$v=19$m=64,t=1,p=1$BpnEHjdmaNFqtldiBpAHKg$cOnd5S7O4yXkCkZVA5dZsbnyYXA6wJecdUa+LZi09IM
+"""
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    """Alice and Bob; the password of both is `secret word`."""
+    path = tmp_path / "passwd"
+    path.write_text(USERS)
+    return path
+
+
+@pytest.fixture
+def connect() -> Callable[..., ConnectRequest]:
+    """A CONNECT with these credentials."""
+
+    def make(username: str | None = None, password: bytes | None = None, **more: object) -> ConnectRequest:
+        return ConnectRequest("client", username, password, Peer(), **more)  # type: ignore[arg-type]
+
+    return make
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    return Clock()  # type: ignore[return-value]

@@ -1,0 +1,177 @@
+"""The command as its users start it: a process of its own."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import pytest
+
+import amqtt
+from amqtt.broker import Broker
+
+DEADLINE = 20.0
+CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a"
+CONNACK = b"\x20\x02\x00\x00"
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start the command with these arguments; it is killed at the end of the test, if it still runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_one(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "amqtt", *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "amqtt.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def one_listener(folder: Path, port: int = 0) -> Path:
+    return written(folder, f"listeners:\n  default: {{type: tcp, bind: '127.0.0.1:{port}'}}\n")
+
+
+def lines_until(process: subprocess.Popen[str], pattern: str) -> list[str]:
+    """What it logs up to a line that matches."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if re.search(pattern, line):
+            return lines
+    pytest.fail(f"it ended and never said {pattern}: {''.join(lines)}")
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    (line,) = lines_until(process, r"listens on")[-1:]
+    match = re.search(r"127\.0\.0\.1:(\d+)", line)
+    assert match is not None
+    return int(match[1])
+
+
+def failure(process: subprocess.Popen[str]) -> str:
+    """What a start that has to fail says on standard error."""
+    _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    return said
+
+
+def test_it_serves_what_its_configuration_says(start: Start, tmp_path: Path) -> None:
+    process = start("-c", one_listener(tmp_path))
+    with socket.create_connection(("127.0.0.1", port_of(process)), DEADLINE) as client:
+        client.sendall(CONNECT)
+        assert client.recv(4) == CONNACK
+
+
+def test_without_a_configuration_it_listens_on_this_machine_alone() -> None:
+    (listener,) = Broker().config.listeners.values()
+    assert (listener.type, listener.bind) == ("tcp", "localhost:1883")
+
+
+def test_it_says_who_may_connect(start: Start, tmp_path: Path) -> None:
+    process = start("-c", one_listener(tmp_path))
+    assert lines_until(process, r"listens on") != []
+    assert process.stderr is not None
+    assert "may connect" in process.stderr.readline()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_good_order(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+    process = start("-c", one_listener(tmp_path))
+    with socket.create_connection(("127.0.0.1", port_of(process)), DEADLINE) as client:
+        client.sendall(CONNECT)
+        assert client.recv(4) == CONNACK
+        process.send_signal(number)
+        assert client.recv(4) == b""
+    _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert "Stopped" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_second_signal_ends_it_at_once(loop: str, number: signal.Signals) -> None:
+    pytest.importorskip(loop)
+    program = (
+        f"import asyncio, {loop}\n"
+        "from amqtt.cli.signals import on_first_signal\n"
+        "async def main():\n"
+        "    stop = asyncio.Event()\n"
+        "    on_first_signal(stop.set)\n"
+        "    print('ready', flush=True)\n"
+        "    await stop.wait()\n"
+        "    print('stopping', flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        f"asyncio.Runner(loop_factory={loop}.new_event_loop).run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for expected in ("ready\n", "stopping\n"):
+            assert process.stdout.readline() == expected
+            process.send_signal(number)
+        assert process.wait(DEADLINE) == -number
+
+
+def test_a_port_in_use_is_one_clear_message_and_exit_status_1(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = failure(start("-c", one_listener(tmp_path, port)))
+    assert re.search(rf"^amqtt: .*{port}", said, re.MULTILINE)
+
+
+def test_a_configuration_that_is_not_there_is_named(start: Start, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+    assert str(missing) in failure(start("-c", missing))
+
+
+@pytest.mark.parametrize(
+    "text", ["listeners: [", "listeners: 7", "limits: {maximum-qos: 3}", "listeners: {default: {typ: tcp}}"]
+)
+def test_a_configuration_with_a_mistake_is_named(start: Start, tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, text)
+    said = failure(start("-c", path))
+    assert said.startswith("amqtt: ")
+    assert str(path) in said
+
+
+def test_an_option_that_is_not_there_is_exit_status_2(start: Start) -> None:
+    process = start("--no-such-option")
+    _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2
+    assert "--no-such-option" in said
+
+
+def test_version_says_what_runs(start: Start) -> None:
+    process = start("--version")
+    said, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    python = ".".join(map(str, sys.version_info[:3]))
+    begin = re.escape(f"amqtt {amqtt.__version__} (Python {python}, ")
+    assert re.fullmatch(begin + r"(uvloop|asyncio), pure\)\n", said)
+
+
+def test_the_command_amqtt_is_the_same() -> None:
+    (command,) = entry_points(group="console_scripts", name="amqtt")
+    assert command.value == "amqtt.cli:main"
+    assert version("amqtt") == amqtt.__version__

@@ -1,0 +1,38 @@
+"""A Certification Authority made on the spot, and the certificates that tests need."""
+
+import ssl
+from pathlib import Path
+
+import trustme
+
+
+class Authority:
+    """A CA with a server certificate for localhost, 127.0.0.1 and ::1; its files are in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._ca = trustme.CA()
+        self.cafile = str(directory / "ca.pem")
+        self._ca.cert_pem.write_to_path(self.cafile)
+        self.certfile, self.keyfile = self.issue("localhost", "127.0.0.1", "::1")
+
+    @property
+    def cadata(self) -> str:
+        """The CA's certificate as PEM text."""
+        return self._ca.cert_pem.bytes().decode()
+
+    def issue(self, *names: str, common_name: str | None = None) -> tuple[str, str]:
+        """Make a certificate for these names; give the paths of it and its key."""
+        issued = self._ca.issue_cert(*names, common_name=common_name)
+        stem = names[0].replace("*", "any").replace(":", "_").replace("@", "_at_")
+        certfile, keyfile = str(self.directory / f"{stem}.pem"), str(self.directory / f"{stem}.key")
+        Path(certfile).write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(keyfile)
+        return certfile, keyfile
+
+    def client_context(self, client: str | None = None) -> ssl.SSLContext:
+        """What a Client needs that trusts this CA; `client`: the name in its own certificate."""
+        context = ssl.create_default_context(cafile=self.cafile)
+        if client is not None:
+            context.load_cert_chain(*self.issue(client, common_name=client))
+        return context

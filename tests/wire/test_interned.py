@@ -1,0 +1,53 @@
+"""Topic Names are validated and remembered."""
+
+import pytest
+
+from amqtt.wire.errors import MalformedPacket
+from amqtt.wire.interned import MAXIMUM_REMEMBERED, MAXIMUM_REMEMBERED_LENGTH, TopicNames, topic_name
+
+
+def test_a_topic_name_that_comes_again_is_the_same_object() -> None:
+    topics = TopicNames()
+    first = topics.decode("sensors/µ".encode())
+    assert first == "sensors/µ"
+    assert topics.decode("sensors/µ".encode()) is first
+    assert len(topics) == 1
+
+
+@pytest.mark.parametrize("raw", [b"#", b"+", b"a/+/b", b"a/#", b"a+b"])
+def test_wildcard_characters_are_refused_each_time(raw: bytes) -> None:
+    topics = TopicNames()
+    for decode in (topic_name, topics.decode, topics.decode):
+        with pytest.raises(MalformedPacket) as caught:
+            decode(raw)
+        assert caught.value.reason_code == 0x90
+    assert len(topics) == 0
+
+
+@pytest.mark.parametrize("raw", [b"a\0", b"\xff", b"\xed\xa0\x80"])
+def test_what_is_no_utf_8_string_is_malformed(raw: bytes) -> None:
+    with pytest.raises(MalformedPacket) as caught:
+        TopicNames().decode(raw)
+    assert caught.value.reason_code == 0x81
+
+
+def test_an_empty_topic_name_is_a_string() -> None:
+    assert TopicNames().decode(b"") == ""
+
+
+def test_long_topic_names_are_not_remembered() -> None:
+    topics = TopicNames()
+    topics.decode(b"a" * MAXIMUM_REMEMBERED_LENGTH)
+    assert len(topics) == 1
+    assert topics.decode(b"a" * (MAXIMUM_REMEMBERED_LENGTH + 1)) == "a" * (MAXIMUM_REMEMBERED_LENGTH + 1)
+    assert len(topics) == 1
+
+
+def test_all_are_forgotten_when_there_are_too_many() -> None:
+    topics = TopicNames()
+    for number in range(MAXIMUM_REMEMBERED):
+        topics.decode(b"%d" % number)
+    assert len(topics) == MAXIMUM_REMEMBERED
+    assert topics.decode(b"one more") == "one more"
+    assert len(topics) == 1
+    assert topics.decode(b"0") == "0"
