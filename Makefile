@@ -44,7 +44,7 @@ bench: $(TEST)
 
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md
-	$(if $(wildcard tests/conformance/table.py),$(PY) tests/conformance/table.py docs/reference/conformance.md)
+	$(PY) -m tools.conformance_reference docs/reference/conformance.md
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

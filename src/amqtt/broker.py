@@ -253,8 +253,9 @@ class Broker:
         self._server.tick()
         self._arm()
 
-    def _report(self, fault: BaseException, connection: Connection) -> None:
-        self._server.events.tell(Fault(f"Network Connection on listener {connection.peer.listener}", fault))
+    def _report(self, fault: BaseException, connection: Connection | None) -> None:
+        where = "accepting" if connection is None else f"Listener {connection.listener.name}"
+        self._server.events.tell(Fault(where, fault))
 
 
 def _nobody_waits() -> None:

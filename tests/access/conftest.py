@@ -1,7 +1,8 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.clock import StoppedClock
 
 from amqtt.abc import ConnectRequest, Peer
 
@@ -31,16 +32,6 @@ def connect() -> Callable[..., ConnectRequest]:
     return make
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Iterator[Clock]:
-    return Clock()  # type: ignore[return-value]
+def clock() -> StoppedClock:
+    return StoppedClock()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.clock import StoppedClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def upper(text: str) -> str:
 
 
 @pytest.fixture
-def read(tmp_path: Path, clock: Callable[[], float]) -> Callable[[bytes], CredentialFile[str]]:
+def read(tmp_path: Path, clock: StoppedClock) -> Callable[[bytes], CredentialFile[str]]:
     def make(content: bytes) -> CredentialFile[str]:
         path = tmp_path / "users"
         path.write_bytes(content)
@@ -84,7 +85,9 @@ def test_of_very_many_bad_lines_the_first_are_named(read: Callable[[bytes], Cred
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_users_or_a_broker_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes_are_users_or_a_broker_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzzed"
     path.write_bytes(content)
     try:
@@ -121,14 +124,14 @@ def test_a_huge_file_is_refused(
 
 
 def test_a_change_is_seen_when_it_is_looked_for_again(
-    read: Callable[[bytes], CredentialFile[str]], clock: Callable[[], float], caplog: pytest.LogCaptureFixture
+    read: Callable[[bytes], CredentialFile[str]], clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     users = read(b"a:x")
     users.path.write_bytes(b"a:longer")
     assert users.is_recent
     assert users.refreshed() == {"a": "X"}
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
     assert not users.is_recent
     assert users.refreshed() == {"a": "LONGER"}
     assert users.is_recent
@@ -136,16 +139,16 @@ def test_a_change_is_seen_when_it_is_looked_for_again(
 
 
 def test_a_file_that_did_not_change_is_not_read_again(
-    read: Callable[[bytes], CredentialFile[str]], clock: Callable[[], float]
+    read: Callable[[bytes], CredentialFile[str]], clock: StoppedClock
 ) -> None:
     users = read(b"a:x")
     before = users.users
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
     assert users.refreshed() is before
 
 
 def test_a_file_that_was_put_in_its_place_is_seen(
-    read: Callable[[bytes], CredentialFile[str]], clock: Callable[[], float], tmp_path: Path
+    read: Callable[[bytes], CredentialFile[str]], clock: StoppedClock, tmp_path: Path
 ) -> None:
     users = read(b"a:x")
     other = tmp_path / "other"
@@ -153,32 +156,32 @@ def test_a_file_that_was_put_in_its_place_is_seen(
     was = users.path.stat()
     os.utime(other, ns=(was.st_atime_ns, was.st_mtime_ns))
     other.replace(users.path)
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
     assert users.refreshed() == {"a": "Y"}
 
 
 def test_a_bad_file_leaves_the_users_as_they_were_and_says_so_once(
-    read: Callable[[bytes], CredentialFile[str]], clock: Callable[[], float], caplog: pytest.LogCaptureFixture
+    read: Callable[[bytes], CredentialFile[str]], clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     users = read(b"a:x")
     users.path.write_text(f"a:y\nb:{CANARY}\n")
     for _ in range(3):
-        clock.now += 1.0  # type: ignore[attr-defined]
+        clock.now += 1.0
         assert users.refreshed() == {"a": "X"}
     assert len(caplog.records) == 1
     assert "users:2: auth.some-file" in caplog.text
     assert CANARY not in caplog.text
     users.path.write_bytes(b"a:z")
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
     assert users.refreshed() == {"a": "Z"}
 
 
 def test_a_file_that_is_gone_leaves_the_users_as_they_were(
-    read: Callable[[bytes], CredentialFile[str]], clock: Callable[[], float], caplog: pytest.LogCaptureFixture
+    read: Callable[[bytes], CredentialFile[str]], clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     users = read(b"a:x")
     users.path.unlink()
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
     assert users.refreshed() == {"a": "X"}
     assert "cannot be read: No such file" in caplog.text
 
@@ -187,14 +190,14 @@ def test_a_file_that_is_gone_leaves_the_users_as_they_were(
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
 def test_whatever_fails_while_it_is_read_again_the_users_stay(
     read: Callable[[bytes], CredentialFile[str]],
-    clock: Callable[[], float],
+    clock: StoppedClock,
     monkeypatch: pytest.MonkeyPatch,
     call: str,
     number: int,
 ) -> None:
     users = read(b"a:x")
     users.path.write_bytes(b"b:longer")
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
 
     def fail(*_args: object, **_more: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -202,5 +205,5 @@ def test_whatever_fails_while_it_is_read_again_the_users_stay(
     with monkeypatch.context() as patch:
         patch.setattr(Path if call == "stat" else credential_file.os, call, fail)
         assert users.refreshed() == {"a": "X"}
-    clock.now += 1.0  # type: ignore[attr-defined]
+    clock.now += 1.0
     assert users.refreshed() == {"b": "LONGER"}

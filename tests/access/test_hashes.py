@@ -41,7 +41,9 @@ def test_the_password_is_right(text: str) -> None:
     assert read_hash(text).verify(SECRET)
 
 
-@pytest.mark.parametrize("wrong", [b"", b"Secret word", SECRET + b"s", SECRET + b"\0", b"\xff\xfe", b"x" * 512])
+@pytest.mark.parametrize(
+    "wrong", [b"", b"Secret word", SECRET + b"s", SECRET + b"\0", b"\xff\xfe", b"x" * 512]
+)
 @pytest.mark.parametrize("text", HASHES.values(), ids=HASHES)
 def test_another_password_is_wrong(text: str, wrong: bytes) -> None:
     assert not read_hash(text).verify(wrong)

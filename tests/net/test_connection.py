@@ -134,7 +134,7 @@ async def test_a_peer_that_does_not_read_is_full_and_loses_nothing_when_it_reads
         sent.extend(number.to_bytes(4, "big"))
     site.server.changed.clear()
     site.house.turn.flush()
-    assert connection.transport.get_write_buffer_size() == waiting
+    assert connection.transport.get_write_buffer_size() <= waiting
     assert len(link.chunks) == 100
     assert link.size == 400
 

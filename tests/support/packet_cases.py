@@ -29,7 +29,7 @@ from amqtt.wire.packets import (
     Unsubscribe,
     WillFields,
 )
-from amqtt.wire.properties import Properties
+from amqtt.wire.properties import TABLE, Properties
 
 
 class PacketCase(NamedTuple):
@@ -59,18 +59,41 @@ def properties_of(**values: object) -> Properties:
     return properties
 
 
+ACKNOWLEDGEMENT = ("packet_id", "properties", "reason_code")
+FIELDS: dict[type[object], tuple[str, ...]] = {
+    Connect: ("bridge", "clean_start", "client_id", "keep_alive", "password", "properties", "username",
+              "version", "will"),
+    WillFields: ("payload", "properties", "qos", "retain", "topic"),
+    Connack: ("properties", "reason_code", "session_present"),
+    Publish: ("dup", "packet_id", "payload", "properties", "qos", "retain", "topic"),
+    Puback: ACKNOWLEDGEMENT,
+    Pubrec: ACKNOWLEDGEMENT,
+    Pubrel: ACKNOWLEDGEMENT,
+    Pubcomp: ACKNOWLEDGEMENT,
+    Subscribe: ("packet_id", "properties", "requests"),
+    SubscriptionRequest: ("no_local", "qos", "retain_as_published", "retain_handling", "topic_filter"),
+    Suback: ("packet_id", "properties", "reason_codes"),
+    Unsubscribe: ("packet_id", "properties", "topic_filters"),
+    Unsuback: ("packet_id", "properties", "reason_codes"),
+    Pingreq: (),
+    Pingresp: (),
+    Disconnect: ("properties", "reason_code"),
+    Auth: ("properties", "reason_code"),
+}
+"""What each class holds; asking the class itself would not do where it is compiled."""
+
+
 def described(thing: object) -> object:
     """Packets, Wills and Properties as plain tuples, to compare them; `wire` is told apart by the caller."""
     if isinstance(thing, Properties):
-        named = sorted((name, getattr(thing, name)) for name in Properties.__annotations__)
+        named = sorted((row.attribute, getattr(thing, row.attribute)) for row in TABLE)
         return ("Properties", tuple((name, value) for name, value in named if value not in (None, ())))
     if isinstance(thing, list):
         return [described(one) for one in thing]
-    slots = getattr(type(thing), "__slots__", None)
-    if slots is None:
+    fields = FIELDS.get(type(thing))
+    if fields is None:
         return thing
-    named_slots = tuple((name, described(getattr(thing, name))) for name in sorted(slots) if name != "wire")
-    return (type(thing).__name__, named_slots)
+    return (type(thing).__name__, tuple((name, described(getattr(thing, name))) for name in fields))
 
 
 def _each(versions: tuple[int, ...], name: str, data: str, packet: Packet) -> list[PacketCase]:

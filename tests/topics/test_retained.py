@@ -3,6 +3,7 @@
 import gc
 import sys
 import weakref
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -294,6 +295,20 @@ def test_a_topic_kept_again_and_again_does_not_collect_old_expiries(retained: Re
     assert retained.remove_expired(1000.0 + 10 * STALE_EXPIRIES) == 1
     assert retained.get("a") is None
     assert retained.get("other") is not None
+
+
+def test_no_message_outlives_its_expiry_however_often_its_topic_is_kept(retained: RetainedMessages) -> None:
+    random = Random(7)
+    expiries: dict[str, float] = {}
+    for _ in range(40 * STALE_EXPIRIES):
+        topic = random.choice("abcdefghij")
+        expiries[topic] = random.uniform(1.0, 1000.0)
+        retained.keep(message(topic, expires_at=expiries[topic]))
+        assert retained.next_expiry <= min(expiries.values())
+    for topic in sorted(expiries, key=expiries.__getitem__):
+        assert retained.get(topic) is not None
+        assert retained.remove_expired(expiries[topic]) == 1
+        assert retained.get(topic) is None
 
 
 def test_the_longest_topic_can_be_retained_found_and_removed() -> None:

@@ -1,6 +1,7 @@
 """Who matches a topic, and as what: the SubscriptionTree against a dict, and its memory."""
 
 import gc
+import sys
 import weakref
 
 import pytest
@@ -189,6 +190,21 @@ def test_forgotten_topics_make_room_for_others(tree: SubscriptionTree, alice: Re
     assert tree.match("stays") is first
 
 
+def test_topics_forgotten_for_a_wildcard_make_room_for_others(
+    tree: SubscriptionTree, alice: RecordingSubscriber
+) -> None:
+    for number in range(100):
+        tree.add(RecordingSubscriber(str(number)), Subscription("#"))
+    at_most = subscriptions.MAXIMUM_REMEMBERED_TARGETS // 100
+    for number in range(at_most - 1):
+        tree.match(str(number))
+    tree.add(alice, Subscription("elsewhere/#"))
+    first = tree.match("0")
+    for number in range(at_most):
+        tree.match(str(number))
+    assert tree.match("0") is first
+
+
 def test_a_long_topic_is_not_remembered(tree: SubscriptionTree, alice: RecordingSubscriber) -> None:
     tree.add(alice, Subscription("#"))
     longest = "x" * subscriptions.MAXIMUM_REMEMBERED_LENGTH
@@ -299,6 +315,7 @@ def test_everything_is_freed_when_everybody_unsubscribes(tree: SubscriptionTree)
         assert tree.remove(subscriber, topic_filter)
     assert len(tree) == tree.nodes == 0
     assert tree.match("device/7/a/x") == []
+    assert sys.getsizeof(tree._exact) < 1_000
 
 
 def test_a_subscriber_that_left_is_freed_at_once_without_the_collector_of_cycles() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from amqtt.wire.errors import MalformedPacket
+from amqtt.wire.errors import MalformedPacket, ProtocolError
 from amqtt.wire.interned import MAXIMUM_REMEMBERED, MAXIMUM_REMEMBERED_LENGTH, TopicNames, topic_name
+from amqtt.wire.reasons import ReasonCode
 
 
 def test_a_topic_name_that_comes_again_is_the_same_object() -> None:
@@ -51,3 +52,12 @@ def test_all_are_forgotten_when_there_are_too_many() -> None:
     assert topics.decode(b"one more") == "one more"
     assert len(topics) == 1
     assert topics.decode(b"0") == "0"
+
+
+def test_a_topic_name_of_too_many_levels_is_refused_and_not_remembered() -> None:
+    topics = TopicNames(maximum_levels=3)
+    assert topics.decode(b"a/b/c") == "a/b/c"
+    with pytest.raises(ProtocolError) as raised:
+        topics.decode(b"a/b/c/d")
+    assert raised.value.reason_code == ReasonCode.TOPIC_NAME_INVALID
+    assert len(topics) == 1

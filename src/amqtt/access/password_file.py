@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hmac import compare_digest
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,7 @@ class PasswordFile(Authenticator):
 
         def end() -> None:
             pool.shutdown(wait=True, cancel_futures=True)
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the event loop was closed without waiting
                 loop.call_soon_threadsafe(ended.set)
 
         thread = threading.Thread(target=end, name="amqtt-password-end")

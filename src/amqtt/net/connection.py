@@ -21,6 +21,9 @@ CLOSE_TIMEOUT = 5.0
 LINGER = 1.0
 """Seconds that a peer has to close its side: closing ours with its bytes unread would reset the
 connection, and the DISCONNECT that says why would be lost with it."""
+HOLD = 0.05
+"""Seconds for which one receiver that does not keep up may hold back a publisher, between two reads:
+enough for one that is merely slower, and nothing that one which never reads can stop the others with."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -33,7 +36,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, house: House, listener: Listener) -> None:
         self.house = house
         self.listener = listener
-        self.link = Link(house.turn, self.flush)
+        self.link = Link(house.turn, self.flush, house.limits.maximum_unsent_bytes)
         self.peer = Peer(listener=listener.name, transport=listener.settings.type)
         self.state: ConnectionState
         self.transport: asyncio.Transport
@@ -49,6 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         self._closer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._unmoved = 0
+        self._hold: asyncio.TimerHandle | None = None
 
     # The transport's side.
 
@@ -101,25 +105,30 @@ class Connection(asyncio.BufferedProtocol):
         if self._ended:
             return
         self._ended = True
-        for waiting in (self._closer, self._stall, self._asking):
+        for waiting in (self._closer, self._stall, self._asking, self._hold):
             if waiting is not None:
                 waiting.cancel()
         self._drop_unsent()
+        self.link.relieve()
         self._lose("the Network Connection was closed" if exc is None else _sentence(exc))
         self.listener.leave()
         self.house.left(self)
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as it is sent to: what follows waits in the Link."""
-        self.link.full = True
+        self.link.blocked = True
         self._watch()
 
     def resume_writing(self) -> None:
         """The kernel has taken everything; send what waited, then let the Server send more."""
         link = self.link
-        link.full = False
+        link.blocked = False
         self.flush()
-        if link.full or link.closing or not self._known:
+        if link.blocked:
+            return
+        was_full, link.full = link.full, False
+        link.relieve()
+        if link.closing or not self._known or not was_full:
             return
         self.house.turn.now = self.house.clock()
         try:
@@ -149,7 +158,10 @@ class Connection(asyncio.BufferedProtocol):
             if link.closing:
                 self.abort("it was closed before its TLS handshake was complete")
         else:
-            if link.chunks and not link.full:
+            if link.chunks and not link.blocked:
+                turn = self.house.turn
+                turn.packets_sent += len(link.chunks)
+                turn.bytes_sent += link.size
                 self._send(link.chunks, link.size)
                 self._drop_unsent()
                 if self._raw.get_write_buffer_size():
@@ -160,7 +172,7 @@ class Connection(asyncio.BufferedProtocol):
     def _close(self) -> None:
         if self._closer is None:
             self._close_within(CLOSE_TIMEOUT)
-        if not self.link.full and not self.link.chunks:
+        if not self.link.blocked and not self.link.chunks:
             self._finish()
 
     def _finish(self) -> None:
@@ -200,7 +212,9 @@ class Connection(asyncio.BufferedProtocol):
         """Give the Server bytes of Control Packets."""
         if not self._known or self._finished or self.state.closed:
             return
-        self.house.turn.now = self.house.clock()
+        turn = self.house.turn
+        turn.now = self.house.clock()
+        turn.congested = None
         try:
             self.house.server.received(self.state, data)
         except Exception as fault:
@@ -209,6 +223,27 @@ class Connection(asyncio.BufferedProtocol):
         if self.state.pending is not None and self._asking is None:
             self.transport.pause_reading()
             self._asking = self.house.loop.create_task(self._ask())
+        elif turn.congested is not None:
+            self._hold_back(turn.congested)
+
+    def _hold_back(self, receiver: Link) -> None:
+        """Read no more until the receiver has caught up, or HOLD has passed.
+
+        A peer that does not read its own acknowledgements is not read from until it does.
+        """
+        if self._hold is None and not self._ended and not self.transport.is_closing():
+            self.transport.pause_reading()
+            seconds = self.house.limits.stall_timeout if self.link.full else HOLD
+            self._hold = self.house.loop.call_later(seconds, self._read_on)
+            receiver.waiting.add(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._hold is None:
+            return
+        self._hold.cancel()
+        self._hold = None
+        if self._asking is None and not self._ended and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     async def _ask(self) -> None:
         """Await what an Authenticator still thinks about; nothing is read meanwhile."""
@@ -223,7 +258,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._fault(fault)
                 break
         self._asking = None
-        self.transport.resume_reading()
+        if self._hold is None:
+            self.transport.resume_reading()
 
     async def _answer(self, pending: Awaitable[object]) -> object:
         try:
@@ -306,7 +342,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _check(self) -> None:
         self._stall = None
-        if not self.link.full and not self._raw.get_write_buffer_size():
+        if not self.link.blocked and not self._raw.get_write_buffer_size():
             return
         if self._unsent() == self._unmoved:
             self.abort("the peer took no bytes for too long")

@@ -58,10 +58,10 @@ class WebSocketConnection(Connection):
     def resume_writing(self) -> None:
         """Send the Pong that waited before what waits in the Link."""
         control, self._unsent_control = self._unsent_control, b""
-        self.link.full = False
+        self.link.blocked = False
         if control:
             self.transport.write(control)
-        if not self.link.full:
+        if not self.link.blocked:
             super().resume_writing()
 
     def _take(self, data: bytes) -> None:
@@ -138,7 +138,7 @@ class WebSocketConnection(Connection):
         control = b"".join(self._protocol.data_to_send())
         if not control:
             return
-        if self.link.full:
+        if self.link.blocked:
             self._unsent_control = control
         else:
             self.transport.write(control)

@@ -83,7 +83,7 @@ class Server:
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
         self.turn = turn
         self.realm = Realm(settings, authenticator, turn)
-        self._topics = TopicNames()
+        self._topics = TopicNames(settings.limits.maximum_topic_levels)
         self.realm.deadlines.fault = self._report
 
     @property

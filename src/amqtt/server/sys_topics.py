@@ -83,13 +83,13 @@ class SysTopics:
             yield f"clients/{name}", value
 
     def _traffic(self) -> Iterator[tuple[str, object]]:
-        counters = self._realm.counters
+        counters, turn = self._realm.counters, self._realm.turn
         yield "bytes/received", counters.bytes_received
-        yield "bytes/sent", counters.bytes_sent
+        yield "bytes/sent", turn.bytes_sent
         yield "load/bytes/received", counters.bytes_received
-        yield "load/bytes/sent", counters.bytes_sent
+        yield "load/bytes/sent", turn.bytes_sent
         yield "messages/received", counters.packets_received
-        yield "messages/sent", counters.packets_sent
+        yield "messages/sent", turn.packets_sent
         for name in ("publish/messages", "messages/publish"):
             yield f"{name}/received", counters.published
             yield f"{name}/sent", counters.delivered
@@ -115,13 +115,13 @@ class SysTopics:
 
     def _load(self, now: float) -> Iterator[tuple[str, object]]:
         """Figures per minute, smoothed exponentially as Mosquitto does."""
-        counters = self._realm.counters
+        counters, turn = self._realm.counters, self._realm.turn
         passed = max(now - self._last_moment, 1e-3)
         self._last_moment = now
         for name, total in (
-            ("messages/received", counters.packets_received), ("messages/sent", counters.packets_sent),
+            ("messages/received", counters.packets_received), ("messages/sent", turn.packets_sent),
             ("publish/received", counters.published), ("publish/sent", counters.delivered),
-            ("bytes/received", counters.bytes_received), ("bytes/sent", counters.bytes_sent),
+            ("bytes/received", counters.bytes_received), ("bytes/sent", turn.bytes_sent),
             ("connections", counters.connections),
         ):
             per_minute = (total - self._last.get(name, 0)) * 60 / passed

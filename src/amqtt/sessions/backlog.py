@@ -4,6 +4,7 @@ from collections import deque
 
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import Outgoing
+from amqtt.sessions.link import PRESSURE
 
 
 class Backlog:
@@ -23,6 +24,14 @@ class Backlog:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def presses(self) -> bool:
+        """Whether so much waits that publishers should hold back while the Client is connected."""
+        return (
+            len(self._waiting) * PRESSURE > self.maximum_messages
+            or self.size * PRESSURE > self.maximum_bytes
+        )
 
     def put(self, outgoing: Outgoing) -> bool:
         """Queue it; False when a bound would be exceeded."""

@@ -7,17 +7,15 @@ class Counters:
     Messages are Application Messages: PUBLISH packets."""
 
     __slots__ = (
-        "bytes_received", "bytes_sent", "connections", "delivered", "dropped_expired",
+        "bytes_received", "connections", "delivered", "dropped_expired",
         "dropped_full", "dropped_refused", "dropped_too_large", "inflight_in", "inflight_out",
-        "packets_received", "packets_sent", "published", "queued_bytes", "queued_messages",
+        "packets_received", "published", "queued_bytes", "queued_messages",
         "refused_connections", "taken_over",
     )
 
     def __init__(self) -> None:
         self.bytes_received = 0
-        self.bytes_sent = 0
         self.packets_received = 0
-        self.packets_sent = 0
         self.connections = 0
         self.refused_connections = 0
         self.taken_over = 0

@@ -5,21 +5,32 @@ Connection is written once per turn, and a test reads `link.chunks`.
 """
 
 from collections.abc import Callable
+from typing import Final
+
+MAXIMUM_UNSENT: Final = 1024 * 1024
+"""Bytes that may wait in a Link where nobody says otherwise."""
+PRESSURE: Final = 4
+"""A Link begins to press back on publishers when this part of what may wait does wait."""
 
 
 class Turn:
     """One pass of the event loop: its moment, and the Links that have something to write.
 
     `now` is in seconds and never runs backwards. `wake` is called once per turn, when the first
-    Link has something to write.
+    Link has something to write. `congested` is a Link that takes more than its peer reads: whoever
+    made it so should read no more for a moment. `bytes_sent` and `packets_sent` count what the
+    owners of the Links wrote.
     """
 
-    __slots__ = ("links", "now", "wake")
+    __slots__ = ("bytes_sent", "congested", "links", "now", "packets_sent", "wake")
 
     def __init__(self, wake: Callable[[], None], now: float = 0.0) -> None:
         self.wake = wake
         self.now = now
         self.links: list[Link] = []
+        self.congested: Link | None = None
+        self.bytes_sent = 0
+        self.packets_sent = 0
 
     def flush(self) -> None:
         """End the turn: let the owner of each Link write what it holds."""
@@ -33,20 +44,29 @@ class Turn:
 class Link:
     """The sending side of one Network Connection.
 
-    `chunks` are the bytes of whole Control Packets in order, `size` their length together.
-    `full` is set and cleared by the owner: the peer does not read as fast as it is sent to.
+    `chunks` are the bytes of whole Control Packets in order, `size` their length together. The
+    owner sets `blocked` while the peer does not read as fast as it is sent to; the chunks then wait
+    here. With more than `maximum` bytes waiting the Link is `full`, until the owner has emptied it.
+    `waiting` are those who want to be called when it presses back no more.
     """
 
-    __slots__ = ("chunks", "closing", "dirty", "flush", "full", "size", "turn")
+    __slots__ = (
+        "blocked", "chunks", "closing", "dirty", "flush", "full", "maximum", "pressure", "size", "turn",
+        "waiting",
+    )
 
-    def __init__(self, turn: Turn, flush: Callable[[], None]) -> None:
+    def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
         self.turn = turn
         self.flush = flush
+        self.maximum = maximum
+        self.pressure = maximum // PRESSURE
         self.chunks: list[bytes] = []
         self.size = 0
+        self.blocked = False
         self.full = False
         self.closing = False
         self.dirty = False
+        self.waiting: set[Callable[[], None]] = set()
 
     def send(self, packet: bytes) -> None:
         """Send one whole Control Packet at the end of this turn."""
@@ -54,6 +74,8 @@ class Link:
         self.size += len(packet)
         if not self.dirty:
             self._mark()
+        if self.size > self.pressure:
+            self._press()
 
     def close(self) -> None:
         """Close the Network Connection at the end of this turn, after what was sent before."""
@@ -61,9 +83,23 @@ class Link:
         if not self.dirty:
             self._mark()
 
+    def relieve(self) -> None:
+        """Press back no more: call those who wait for it."""
+        waiting, self.waiting = self.waiting, set()
+        for resume in waiting:
+            resume()
+
     def _mark(self) -> None:
         self.dirty = True
         links = self.turn.links
         links.append(self)
         if len(links) == 1:
             self.turn.wake()
+
+    def _press(self) -> None:
+        """Much waits: write it before the turn ends, or else hold back who publishes it."""
+        if not self.blocked:
+            self.flush()
+        if self.size > self.pressure:
+            self.turn.congested = self
+            self.full = self.size > self.maximum

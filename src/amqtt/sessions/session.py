@@ -138,10 +138,12 @@ class Session(Subscriber):
         if self.available and not self.inflight.is_resending:
             self._send_assured(outgoing)
             return True
-        if self.backlog.put(outgoing):
-            return True
-        self.counters.dropped_full += 1
-        return False
+        if not self.backlog.put(outgoing):
+            self.counters.dropped_full += 1
+            return False
+        if self.link is not None and self.backlog.presses:
+            self.link.turn.congested = self.link
+        return True
 
     def _send_assured(self, outgoing: Outgoing) -> None:
         link = self.link
@@ -225,6 +227,8 @@ class Session(Subscriber):
         backlog = self.backlog
         while backlog and inflight.has_quota and not link.full:
             self._send_assured(backlog.pop())
+        if link.waiting and not backlog.presses:
+            link.relieve()
         if self.retained and not backlog:
             self._send_retained(link)
 

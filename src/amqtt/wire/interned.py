@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from amqtt.wire.errors import MalformedPacket
+from amqtt.wire.errors import MalformedPacket, ProtocolError
 from amqtt.wire.primitives import text_of
 from amqtt.wire.reasons import ReasonCode
 
@@ -10,6 +10,8 @@ MAXIMUM_REMEMBERED: Final = 16_384
 """Topic Names kept: with the bound below, about 10 MiB at the very worst."""
 MAXIMUM_REMEMBERED_LENGTH: Final = 256
 """Longer Topic Names, in bytes, are seldom sent twice and never remembered."""
+ALL_LEVELS: Final = 65_536
+"""Topic levels of the longest Topic Name that there can be."""
 
 
 def topic_name(raw: bytes) -> str:
@@ -29,22 +31,27 @@ class TopicNames:
 
     One is shared by all Decoders of a Server. It is bounded, and forgets everything when it is
     full: that is cheaper than keeping an order, and a working set that fits is back at once.
+    `maximum_levels` is how many topic levels a Topic Name may have.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_maximum_levels")
 
-    def __init__(self) -> None:
+    def __init__(self, maximum_levels: int = ALL_LEVELS) -> None:
+        self._maximum_levels = maximum_levels
         self._known: dict[bytes, str] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def decode(self, raw: bytes) -> str:
-        """The Topic Name in `raw`: see topic_name, which it remembers."""
+        """The Topic Name in `raw`: see topic_name, which it remembers; ProtocolError for too many levels."""
         known = self._known.get(raw)
         if known is not None:
             return known
         topic = topic_name(raw)
+        if topic.count("/") >= self._maximum_levels:
+            text = f"the Topic Name has more than {self._maximum_levels} levels"
+            raise ProtocolError(text, ReasonCode.TOPIC_NAME_INVALID)
         if len(raw) <= MAXIMUM_REMEMBERED_LENGTH:
             if len(self._known) >= MAXIMUM_REMEMBERED:
                 self._known.clear()
