@@ -100,8 +100,9 @@ def _shown_by(test: ast.FunctionDef | ast.AsyncFunctionDef, path: Path) -> Itera
 
 def _mark_name(node: ast.AST) -> str:
     """`x` of `pytest.mark.x`, "" for anything else."""
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "mark":
-        return node.attr
+    match node:
+        case ast.Attribute(value=ast.Attribute(attr="mark"), attr=name):
+            return name
     return ""
 
 

@@ -2,9 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.clock import StoppedClock
 
 from amqtt.abc import ConnectRequest, Peer
+from support.clock import StoppedClock
 
 USERS = """\
 # who may come in

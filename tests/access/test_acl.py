@@ -41,11 +41,27 @@ def test_a_list_grants_what_it_granted_in_amqtt(requested: str, granted: bool) -
 
 
 ONE_TO_ONE = [
-    ("a/+", "a/b", True), ("a/+", "a/+", True), ("a/+", "a/#", False), ("+", "#", False), ("+", "+", True),
-    ("a/+", "a", False), ("a/+", "a/b/c", False), ("#", "#", True), ("#", "a/b", True), ("#", "$SYS/#", True),
-    ("+/#", "a/#", True), ("+/#", "#", False), ("+/b", "#/b", False), ("a/#", "a/#", True), ("a/#", "#", False),
-    ("a", "+", False), ("a/b", "a/+", False), ("/", "/", True), ("/+", "/", True), ("+/+", "/", True),
-]  # fmt: skip
+    ("a/+", "a/b", True),
+    ("a/+", "a/+", True),
+    ("a/+", "a/#", False),
+    ("+", "#", False),
+    ("+", "+", True),
+    ("a/+", "a", False),
+    ("a/+", "a/b/c", False),
+    ("#", "#", True),
+    ("#", "a/b", True),
+    ("#", "$SYS/#", True),
+    ("+/#", "a/#", True),
+    ("+/#", "#", False),
+    ("+/b", "#/b", False),
+    ("a/#", "a/#", True),
+    ("a/#", "#", False),
+    ("a", "+", False),
+    ("a/b", "a/+", False),
+    ("/", "/", True),
+    ("/+", "/", True),
+    ("+/+", "/", True),
+]
 
 
 @pytest.mark.parametrize(("allowed", "requested", "granted"), ONE_TO_ONE)

@@ -95,7 +95,7 @@ async def test_the_first_refusal_counts_and_ends_it(connect: Connect) -> None:
 
 async def test_being_given_up_is_not_taken_for_an_answer(connect: Connect) -> None:
     class Hangs(Authenticator):
-        async def authenticate(self, request: ConnectRequest) -> Answer:  # type: ignore[override]
+        async def authenticate(self, request: ConnectRequest) -> Answer:
             await asyncio.Event().wait()
             return Accepted(Permissions())
 
@@ -191,8 +191,10 @@ async def test_anything_else_in_an_exchange_is_a_refusal(
 
 async def test_the_first_that_serves_a_method_is_asked(connect: Connect) -> None:
     members = {
-        "a": Enhanced(("X",)), "b": Enhanced(("Y", "X"), Challenge(b"b")), "c": Enhanced(("X",), Challenge(b"c")),
-    }  # fmt: skip
+        "a": Enhanced(("X",)),
+        "b": Enhanced(("Y", "X"), Challenge(b"b")),
+        "c": Enhanced(("X",), Challenge(b"c")),
+    }
     together = Authenticators(members)
     assert together.methods == ("X", "Y")
     challenge = await step(together.exchange(connect(authentication_method="X")))

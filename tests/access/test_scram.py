@@ -3,11 +3,9 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.clock import StoppedClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,12 +21,16 @@ from amqtt.access.scram import (
 )
 from amqtt.errors import BrokerError
 from amqtt.wire.reasons import ReasonCode
+from support.clock import StoppedClock
 
 SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
 CLIENT_FIRST = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
 NONCE = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 SERVER_FIRST = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
-CLIENT_FINAL = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+CLIENT_FINAL = (
+    b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+    b"p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+)
 SERVER_FINAL = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 
@@ -151,11 +153,25 @@ def test_an_unknown_user_cannot_be_proven_with_the_keys_that_stand_in(scram: Scr
 
 
 BAD_FIRST = [
-    b"p=tls-unique,,n=user,r=abc", b"x,,n=user,r=abc", b"n,a=other,n=user,r=abc", b"n,user,n=user,r=abc",
-    b"n,,m=ext,n=user,r=abc", b"n,,n=user", b"n,,r=abc,n=user", b"n,,n=,r=abc", b"n,,n=user,r=",
-    b"n,,n=us=er,r=abc",     b"n,,n=user,r=a b\x7f", "n,,n=user,r=ä".encode(), b"n,,n=\xff,r=abc", b"n,,n=u\0,r=abc", b"n,n=user",
-    b"n", b"n,,n=" + b"u" * 4096 + b",r=abc", "n,,n=\u0007,r=abc".encode(),
-]  # fmt: skip
+    b"p=tls-unique,,n=user,r=abc",
+    b"x,,n=user,r=abc",
+    b"n,a=other,n=user,r=abc",
+    b"n,user,n=user,r=abc",
+    b"n,,m=ext,n=user,r=abc",
+    b"n,,n=user",
+    b"n,,r=abc,n=user",
+    b"n,,n=,r=abc",
+    b"n,,n=user,r=",
+    b"n,,n=us=er,r=abc",
+    b"n,,n=user,r=a b\x7f",
+    "n,,n=user,r=ä".encode(),
+    b"n,,n=\xff,r=abc",
+    b"n,,n=u\0,r=abc",
+    b"n,n=user",
+    b"n",
+    b"n,,n=" + b"u" * 4096 + b",r=abc",
+    "n,,n=\u0007,r=abc".encode(),
+]
 
 
 @pytest.mark.parametrize("message", BAD_FIRST)
@@ -168,12 +184,21 @@ def test_a_bad_first_message_is_refused(scram: Scram, message: bytes) -> None:
 GOOD_NONCE = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 PROOF = b"p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 BAD_FINAL = [
-    None, b"", b"c=biws", b"c=biws," + PROOF, b"c=eSws," + GOOD_NONCE + b"," + PROOF,
-    b"c=biws,r=rOprNGfwEbeRWgbNEkqO," + PROOF, b"c=biws," + GOOD_NONCE + b",p=", b"c=biws," + GOOD_NONCE,
-    b"c=biws," + GOOD_NONCE + b",p=!", b"c=biws," + GOOD_NONCE + b",p=AAAA",
-    b"c=biws," + GOOD_NONCE + b",x=1," + PROOF, b"c=biws," + GOOD_NONCE + b"," + PROOF[:-4] + b"AAA=",
-    CLIENT_FINAL.replace(b"dHzb", b"eHzb"), b"\xff",
-]  # fmt: skip
+    None,
+    b"",
+    b"c=biws",
+    b"c=biws," + PROOF,
+    b"c=eSws," + GOOD_NONCE + b"," + PROOF,
+    b"c=biws,r=rOprNGfwEbeRWgbNEkqO," + PROOF,
+    b"c=biws," + GOOD_NONCE + b",p=",
+    b"c=biws," + GOOD_NONCE,
+    b"c=biws," + GOOD_NONCE + b",p=!",
+    b"c=biws," + GOOD_NONCE + b",p=AAAA",
+    b"c=biws," + GOOD_NONCE + b",x=1," + PROOF,
+    b"c=biws," + GOOD_NONCE + b"," + PROOF[:-4] + b"AAA=",
+    CLIENT_FINAL.replace(b"dHzb", b"eHzb"),
+    b"\xff",
+]
 
 
 @pytest.mark.parametrize("message", BAD_FINAL)
@@ -245,12 +270,18 @@ def test_a_changed_file_changes_who_is_known(tmp_path: Path, clock: StoppedClock
 
 KEY = base64.b64encode(bytes(32)).decode()
 BAD_CREDENTIALS = [
-    "", "secret", f"SCRAM-SHA-1$4096:AAAAAAAAAAA=${KEY}:{KEY}", f"SCRAM-SHA-256$4096:AAAAAAAAAAA=${KEY}",
-    f"SCRAM-SHA-256$x:AAAAAAAAAAA=${KEY}:{KEY}", f"SCRAM-SHA-256$0:AAAAAAAAAAA=${KEY}:{KEY}",
-    f"SCRAM-SHA-256$99999999:AAAAAAAAAAA=${KEY}:{KEY}", f"SCRAM-SHA-256$4096:AAAA${KEY}:{KEY}",
-    f"SCRAM-SHA-256$4096:!${KEY}:{KEY}", f"SCRAM-SHA-256$4096:AAAAAAAAAAA=$AAAA:{KEY}",
+    "",
+    "secret",
+    f"SCRAM-SHA-1$4096:AAAAAAAAAAA=${KEY}:{KEY}",
+    f"SCRAM-SHA-256$4096:AAAAAAAAAAA=${KEY}",
+    f"SCRAM-SHA-256$x:AAAAAAAAAAA=${KEY}:{KEY}",
+    f"SCRAM-SHA-256$0:AAAAAAAAAAA=${KEY}:{KEY}",
+    f"SCRAM-SHA-256$99999999:AAAAAAAAAAA=${KEY}:{KEY}",
+    f"SCRAM-SHA-256$4096:AAAA${KEY}:{KEY}",
+    f"SCRAM-SHA-256$4096:!${KEY}:{KEY}",
+    f"SCRAM-SHA-256$4096:AAAAAAAAAAA=$AAAA:{KEY}",
     f"SCRAM-SHA-256$4096:AAAAAAAAAAA=${KEY}:{KEY}$x",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("text", BAD_CREDENTIALS)

@@ -201,9 +201,22 @@ def test_c4_what_is_no_bind_is_a_mistake(bind: object, mistake: str) -> None:
 
 
 SWITCHES = [
-    (True, True), (False, False), ("on", True), ("ON", True), ("Yes", True), ("true", True), ("1", True), (1, True),
-    ("off", False), ("Off", False), ("no", False), ("False", False), ("0", False), (0, False), (None, False),
-]  # fmt: skip
+    (True, True),
+    (False, False),
+    ("on", True),
+    ("ON", True),
+    ("Yes", True),
+    ("true", True),
+    ("1", True),
+    (1, True),
+    ("off", False),
+    ("Off", False),
+    ("no", False),
+    ("False", False),
+    ("0", False),
+    (0, False),
+    (None, False),
+]
 
 
 @pytest.mark.parametrize(("written", "meant"), SWITCHES)
@@ -257,7 +270,7 @@ def test_c6_the_names_of_plugins(plugins: list[str] | None, asked: tuple[str, ..
     [
         (
             ["auth_anonymus"],
-            r"auth\.plugins\[0\]: there is no plugin 'auth_anonymus' \(did you mean 'auth_anonymous'\?\); known are",
+            r"plugins\[0\]: there is no plugin 'auth_anonymus' \(did you mean 'auth_anonymous'\?\); known",
         ),
         (
             ["auth_file", "ldap"],
@@ -356,7 +369,7 @@ def test_c8_a_topic_check_that_says_nothing_checks_nothing(source: object) -> No
         ({"enabled": True, "acl": {"u": [""]}}, r"acl\.u\[0\]: .*one character"),
         ({"enabled": True, "acl": {"u": ["$share/g/a"]}}, r"acl\.u\[0\]: a filter is listed without \$share"),
         ({"enabled": True, "acls": {}}, r"topic-check\.acls: there is no such key \(did you mean 'acl'\?\)"),
-        ({"plugins": ["acl"]}, r"plugins\[0\]: there is no plugin 'acl' \(did you mean 'topic_acl'\?\)"),
+        ({"plugins": ["acl"]}, r"plugins\[0\]: there is no plugin 'acl'; known are topic_acl"),
         ("on", r"topic-check: it must be a section of keys and values, not text"),
     ],
 )
@@ -395,8 +408,8 @@ def test_c10_the_callers_dictionary_is_not_changed_and_not_shared() -> None:
     before = copy.deepcopy(source)
     config = load(source)
     assert source == before
-    source["mine"]["list"][0]["x"] = 2  # type: ignore[call-overload, index]
-    source["topic-check"]["acl"]["u"].append("b")  # type: ignore[index, union-attr]
+    source["mine"]["list"][0]["x"] = 2  # type: ignore[index]
+    source["topic-check"]["acl"]["u"].append("b")  # type: ignore[index]
     assert config.sections == {"mine": {"list": [{"x": 1}]}}
     assert config.topic_check.acl == {"u": ("a",)}
 

@@ -64,7 +64,7 @@ async def test_reserved_subscription_options_are_malformed(client, options):
 
 
 @pytest.mark.parametrize("options", [0x03, 0x04, 0x08, 0x10, 0x40, 0x80, 0xFC])
-@pytest.mark.mqtt311("3-8.3-4", "4.8.0-1")
+@pytest.mark.mqtt311("4.8.0-1")
 async def test_a_requested_qos_byte_beyond_two_closes_in_3_1_1(client, options):
     subscriber = await client.connected("subscriber", MQTT_3_1_1)
     subscriber.send(by_hand.subscribe(MQTT_3_1_1, (b"a", options)))
@@ -155,7 +155,7 @@ async def test_no_local_holds_by_client_identifier_for_retained_messages_too(cli
 
 @pytest.mark.mqtt5("3.8.3-3")
 async def test_no_local_holds_for_the_will_message_of_the_same_client_identifier(client):
-    first = await client.connected("same", will=WillFields("a", b"will"), session_expiry_interval=60)
+    first = await client.connected("same", will=WillFields("a", b"will", 1), session_expiry_interval=60)
     await first.subscribe("a", 1, no_local=True)
     watcher = await client.connected("watcher")
     await watcher.subscribe("a")

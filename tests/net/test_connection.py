@@ -38,6 +38,14 @@ class CountingTransport:
         self._transport.writelines(chunks)
 
 
+async def read_exactly(peer: socket.socket, size: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    read = bytearray()
+    while len(read) < size:
+        read += await loop.sock_recv(peer, 256 * 1024)
+    return bytes(read)
+
+
 async def test_what_arrives_is_given_to_the_server_and_what_it_sends_comes_back(site):
     port = await site.port()
     reader, writer = await site.connect(port)
@@ -108,44 +116,35 @@ async def test_small_packets_are_not_delayed_and_dead_peers_are_noticed(site):
     assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
 
 
-async def test_a_peer_that_does_not_read_is_full_and_loses_nothing_when_it_reads(site):
+async def test_a_peer_that_does_not_read_blocks_its_link_and_loses_nothing_when_it_reads(site):
     peer = site.connect_deaf(await site.port())
     connection = await site.only_connection()
     state, link = site.server.states[0], connection.link
-    sent = bytearray()
-    filled = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def send_more() -> None:
-        if link.full:
-            filled.set()
-            return
-        block = len(sent).to_bytes(8, "big") * 16384
-        link.send(block)
-        sent.extend(block)
-        loop.call_soon(send_more)
-
-    send_more()
-    async with asyncio.timeout(10):
-        await filled.wait()
+    first = bytes(range(256)) * 32768
+    link.send(first)
+    assert link.blocked
+    assert link.chunks == []
     waiting = connection.transport.get_write_buffer_size()
-    for number in range(100):
-        link.send(number.to_bytes(4, "big"))
-        sent.extend(number.to_bytes(4, "big"))
-    site.server.changed.clear()
+    later = [number.to_bytes(4, "big") for number in range(100)]
+    for chunk in later:
+        link.send(chunk)
     site.house.turn.flush()
-    assert connection.transport.get_write_buffer_size() <= waiting
-    assert len(link.chunks) == 100
-    assert link.size == 400
+    assert connection.transport.get_write_buffer_size() == waiting
+    assert link.chunks == later
+    assert not link.full
+    more = bytes(link.maximum)
+    link.send(more)
+    assert link.full
 
     def say_goodbye(drained) -> None:
         drained.link.send(b"drained")
         site.server.close(drained)
 
     site.server.on_drained = say_goodbye
-    assert await read_all(peer) == bytes(sent) + b"drained"
+    assert await read_all(peer) == first + b"".join(later) + more + b"drained"
     assert state.drains == 1
     assert not link.full
+    assert not link.blocked
 
 
 async def test_close_delivers_everything_that_was_sent_before(site):
@@ -233,8 +232,7 @@ async def test_a_peer_that_reads_slowly_is_kept(site):
     peer = site.connect_deaf(await site.port())
     connection = await site.only_connection()
     connection.link.send(MEBIBYTE * 8)
-    site.house.turn.flush()
-    assert connection.link.full
+    assert connection.link.blocked
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(10):
         while connection._unsent() == connection._unmoved:
@@ -242,7 +240,6 @@ async def test_a_peer_that_reads_slowly_is_kept(site):
     connection._stall.cancel()
     connection._check()
     assert site.server.states[0].reason is None
-    assert connection.link.full
 
 
 async def test_a_reset_by_the_peer_is_told_to_the_server(site):
@@ -306,8 +303,9 @@ async def test_a_fault_of_the_server_at_open_lost_or_drained_is_contained(site):
     site.server.on_drained = fail
     peer = site.connect_deaf(port)
     await site.server.until(lambda: len(site.server.states) == 2)
-    site.server.states[1].link.send(MEBIBYTE * 8)
-    assert len(await read_all(peer)) == 8 * len(MEBIBYTE)
+    for _ in range(2):
+        site.server.states[1].link.send(MEBIBYTE * 8)
+    assert len(await read_all(peer)) == 16 * len(MEBIBYTE)
     assert len(site.faults) == 3
 
 
@@ -400,8 +398,8 @@ async def test_the_question_is_dropped_when_the_connection_is_gone(site):
     site.house.abort()
     async with asyncio.timeout(5):
         await site.house.emptied()
-    await asyncio.wait([site.server.question], timeout=5)
-    assert site.server.question.cancelled()
+    with pytest.raises(asyncio.CancelledError):
+        await site.server.question
     assert site.server.states[0].answers == []
 
 
@@ -431,15 +429,63 @@ async def test_the_house_ends_all_that_are_left(site):
 
 async def test_a_flood_does_not_keep_others_waiting(site):
     port = await site.port()
-    site.server.echoes = False
     _, flooding = await site.connect(port)
     reader, writer = await site.connect(port)
     await site.server.until(lambda: len(site.server.states) == 2)
+    flood = site.server.states[0]
+    received = site.server.received
+    site.server.received = lambda state, data: None if state is flood else received(state, data)
     flooding.write(MEBIBYTE * 32)
-    await site.server.until(lambda: len(site.server.states[0].arrived) > 0)
-    site.server.echoes = True
-    site.server.states[0].link.send = lambda data: None
     writer.write(b"me too")
     assert await reader.readexactly(6) == b"me too"
-    assert len(site.server.states[0].arrived) < 32 * len(MEBIBYTE)
+    assert flooding.transport.get_write_buffer_size() > 0
     flooding.transport.abort()
+
+
+async def test_who_publishes_to_a_peer_that_does_not_keep_up_is_held_back_a_moment(site, monkeypatch):
+    monkeypatch.setattr(connection_module, "HOLD", 1000.0)
+    port = await site.port()
+    deaf = site.connect_deaf(port)
+    receiver = await site.only_connection()
+    receiver.link.send(MEBIBYTE * 8)
+    reader, writer = await site.connect(port)
+    await site.server.until(lambda: len(site.server.states) == 2)
+    (publisher,) = site.house.connections - {receiver}
+    received = site.server.received
+
+    def publish(state, data) -> None:
+        if data == b"publish":
+            receiver.link.send(MEBIBYTE)
+        received(state, data)
+
+    site.server.received = publish
+    writer.write(b"publish")
+    assert await reader.readexactly(7) == b"publish"
+    assert not publisher.transport.is_reading()
+    writer.write(b"more")
+    assert len(await asyncio.wait_for(read_exactly(deaf, 9 * len(MEBIBYTE)), 10)) == 9 * len(MEBIBYTE)
+    assert await reader.readexactly(4) == b"more"
+
+
+async def test_a_held_back_peer_is_closed_like_any_other(site, monkeypatch):
+    monkeypatch.setattr(connection_module, "HOLD", 1000.0)
+    port = await site.port()
+    site.connect_deaf(port)
+    receiver = await site.only_connection()
+    receiver.link.send(MEBIBYTE * 8)
+    reader, writer = await site.connect(port)
+    await site.server.until(lambda: len(site.server.states) == 2)
+    received = site.server.received
+
+    def publish(state, data) -> None:
+        receiver.link.send(MEBIBYTE)
+        received(state, data)
+
+    site.server.received = publish
+    writer.write(b"x")
+    assert await reader.readexactly(1) == b"x"
+    site.server.close(site.server.states[1])
+    assert await reader.read() == b""
+    writer.close()
+    async with asyncio.timeout(0.9):
+        await site.server.until(lambda: site.server.states[1].reason is not None)

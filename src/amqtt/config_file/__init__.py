@@ -22,7 +22,7 @@ from amqtt.errors import BrokerError
 __all__ = ["load"]
 
 _LONGEST_INTERVAL = 365 * 86400
-_LIKELY = 0.75
+_LIKELY = 0.8
 _CERTAIN = 0.9
 """How like one of ours a section's name must be to be suspected, or taken, to be misspelt."""
 

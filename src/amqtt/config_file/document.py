@@ -93,14 +93,18 @@ class _Builder:
         self.repeated: list[KeyPath] = []
         self._loader = loader
         self._values = 0
+        self._section: yaml.Node | None = None
 
     def build(self, node: "yaml.Node", path: KeyPath) -> object:
         """The value of this node, which stands at this path."""
         import yaml
 
         self._values += 1
+        if len(path) == 1:
+            self._section = node
         if self._values > MOST_VALUES:
-            raise _wrong(node, f"with its aliases written out it has more than {MOST_VALUES} values")
+            problem = f"with its aliases written out it has more than {MOST_VALUES} values"
+            raise _wrong(self._section or node, problem)
         if len(path) > DEEPEST:
             raise _wrong(node, "its sections are nested too deeply")
         if isinstance(node, yaml.MappingNode):

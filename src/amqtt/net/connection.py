@@ -48,6 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self._securing: asyncio.Task[None] | None = None
         self._early: list[bytes] = []
         self._early_end = False
+        self._question: asyncio.Future[object] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._closer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -105,7 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._ended:
             return
         self._ended = True
-        for waiting in (self._closer, self._stall, self._asking, self._hold):
+        for waiting in (self._closer, self._stall, self._question, self._asking, self._hold):
             if waiting is not None:
                 waiting.cancel()
         self._drop_unsent()
@@ -143,7 +144,8 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._flush()
         except Exception as fault:
-            self._fault(fault)
+            self.house.report(fault, self)
+            self.abort("a fault of the broker")
 
     def abort(self, reason: str) -> None:
         """End it now; what was not sent is lost."""
@@ -178,8 +180,10 @@ class Connection(asyncio.BufferedProtocol):
     def _finish(self) -> None:
         """Everything was sent: close our side, and wait a little for the peer to close its own."""
         self._finished = True
-        if self._asking is not None:
-            self._asking.cancel()
+        if self._asking is not None or self._hold is not None:
+            for waiting in (self._question, self._asking, self._hold):
+                if waiting is not None:
+                    waiting.cancel()
             self.transport.resume_reading()
         self._close_within(CLOSE_TIMEOUT if self._raw.get_write_buffer_size() else LINGER)
         if self.transport.can_write_eof():
@@ -222,7 +226,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self.state.pending is not None and self._asking is None:
             self.transport.pause_reading()
-            self._asking = self.house.loop.create_task(self._ask())
+            self._question = _begun(self.state.pending)
+            self._asking = self.house.loop.create_task(self._ask(self._question))
         elif turn.congested is not None:
             self._hold_back(turn.congested)
 
@@ -231,7 +236,7 @@ class Connection(asyncio.BufferedProtocol):
 
         A peer that does not read its own acknowledgements is not read from until it does.
         """
-        if self._hold is None and not self._ended and not self.transport.is_closing():
+        if self._hold is None and not self._finished and not self.transport.is_closing():
             self.transport.pause_reading()
             seconds = self.house.limits.stall_timeout if self.link.full else HOLD
             self._hold = self.house.loop.call_later(seconds, self._read_on)
@@ -245,10 +250,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._asking is None and not self._ended and not self.transport.is_closing():
             self.transport.resume_reading()
 
-    async def _ask(self) -> None:
+    async def _ask(self, question: asyncio.Future[object] | None) -> None:
         """Await what an Authenticator still thinks about; nothing is read meanwhile."""
-        while self._known and (pending := self.state.pending) is not None:
-            answer = await self._answer(pending)
+        while question is not None:
+            pending = self.state.pending
+            answer = await self._answer(question)
+            if not self._known:
+                break
             self.house.turn.now = self.house.clock()
             try:
                 self.house.server.answered(self.state, answer)
@@ -257,13 +265,14 @@ class Connection(asyncio.BufferedProtocol):
             except Exception as fault:
                 self._fault(fault)
                 break
-        self._asking = None
+            question = self._question = None if self.state.pending is None else _begun(self.state.pending)
+        self._question = self._asking = None
         if self._hold is None:
             self.transport.resume_reading()
 
-    async def _answer(self, pending: Awaitable[object]) -> object:
+    async def _answer(self, question: asyncio.Future[object]) -> object:
         try:
-            return await asyncio.wait_for(pending, self.house.limits.authentication_timeout)
+            return await asyncio.wait_for(question, self.house.limits.authentication_timeout)
         except asyncio.CancelledError:
             if self._ended or self._finished:
                 raise
@@ -354,6 +363,13 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is not self._raw:
             waiting += self.transport.get_write_buffer_size()
         return waiting
+
+
+def _begun(pending: Awaitable[object]) -> asyncio.Future[object]:
+    """Begin to await it, whether or not there is somebody left to hear what comes of it."""
+    question = asyncio.ensure_future(pending)
+    question.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    return question
 
 
 def _sentence(fault: BaseException) -> str:

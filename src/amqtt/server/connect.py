@@ -222,7 +222,7 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
         realm.events.tell(
             ClientConnected(session.client_id, state.peer, state.version, permissions.user, present)
         )
-    session.pump()
+    realm.pump(session)
 
 
 def _take_over(realm: Realm, packet: Connect) -> None:
@@ -260,9 +260,8 @@ def _granted_expiry(realm: Realm, state: ConnectionState, packet: Connect) -> in
 def _bind(realm: Realm, state: ConnectionState, packet: Connect, session: Session) -> None:
     limits = realm.limits
     properties = packet.properties or Properties()
-    aliases = None
-    if properties.topic_alias_maximum:
-        aliases = OutgoingAliases(min(properties.topic_alias_maximum, limits.topic_alias_maximum))
+    alias_maximum = min(properties.topic_alias_maximum or 0, limits.topic_alias_maximum)
+    aliases = OutgoingAliases(alias_maximum) if alias_maximum else None
     quota = min(properties.receive_maximum or DEFAULT_RECEIVE_MAXIMUM, limits.maximum_inflight)
     session.attach(state.link, packet.version, quota, state.maximum_packet_size, aliases)
     state.session = session

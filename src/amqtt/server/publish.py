@@ -143,17 +143,24 @@ def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
 
 def puback(realm: Realm, state: ConnectionState, packet: Puback) -> None:
     """The Client has a QoS 1 message that it was sent."""
-    assert state.session is not None
-    state.session.acknowledged(PUBACK, packet.packet_id, packet.reason_code)
+    _acknowledged(realm, state, PUBACK, packet)
 
 
 def pubrec(realm: Realm, state: ConnectionState, packet: Pubrec) -> None:
     """The Client has a QoS 2 message that it was sent; PUBREL follows [MQTT-4.3.3-4]."""
-    assert state.session is not None
-    state.session.acknowledged(PUBREC, packet.packet_id, packet.reason_code)
+    _acknowledged(realm, state, PUBREC, packet)
 
 
 def pubcomp(realm: Realm, state: ConnectionState, packet: Pubcomp) -> None:
     """The delivery of a QoS 2 message is complete."""
-    assert state.session is not None
-    state.session.acknowledged(PUBCOMP, packet.packet_id, packet.reason_code)
+    _acknowledged(realm, state, PUBCOMP, packet)
+
+
+def _acknowledged(
+    realm: Realm, state: ConnectionState, packet_type: int, packet: Puback | Pubrec | Pubcomp
+) -> None:
+    session = state.session
+    assert session is not None
+    session.acknowledged(packet_type, packet.packet_id, packet.reason_code)
+    if session.retained:
+        realm.pace(session)

@@ -97,10 +97,16 @@ class Realm:
     def pump(self, session: Session) -> None:
         """Send what waits for the Session, and go on in the next turn while retained messages do."""
         session.pump()
+        self.pace(session)
+
+    def pace(self, session: Session) -> None:
+        """Pump in the next turn, too, if more retained messages could be sent then."""
         if session.owes_retained and session.client_id not in self.paced:
             self.paced.add(session.client_id)
-            self.deadlines.at(self.turn.now, partial(self._pump_again, session))
+            self.deadlines.at(self.turn.now, partial(self._pump_again, session.client_id))
 
-    def _pump_again(self, session: Session, now: float) -> None:
-        self.paced.discard(session.client_id)
-        self.pump(session)
+    def _pump_again(self, client_id: str, now: float) -> None:
+        self.paced.discard(client_id)
+        session = self.sessions.get(client_id)
+        if session is not None:
+            self.pump(session)

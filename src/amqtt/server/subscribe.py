@@ -26,11 +26,20 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
     identifier = _identifier(realm, packet)
     for request in packet.requests:
         _check(realm, request)
-    owed: list[RetainedDelivery] = []
-    reason_codes = [_grant(realm, state, session, request, identifier, owed) for request in packet.requests]
-    state.link.send(encode(Suback(packet.packet_id, reason_codes), state.version))
-    session.retained.extend(owed)
+    reason_codes = [_grant(realm, session, request, identifier) for request in packet.requests]
+    _answer(state, Suback(packet.packet_id, reason_codes))
     realm.pump(session)
+
+
+def _answer(state: ConnectionState, packet: Suback | Unsuback) -> None:
+    """Send it, unless the Client asked for so much at once that it cannot take the answer.
+
+    Raises ProtocolError then [MQTT-3.1.2-24].
+    """
+    encoded = encode(packet, state.version)
+    if len(encoded) > state.maximum_packet_size:
+        raise ProtocolError("the answer is larger than Maximum Packet Size", ReasonCode.PACKET_TOO_LARGE)
+    state.link.send(encoded)
 
 
 def _identifier(realm: Realm, packet: Subscribe) -> int:
@@ -60,15 +69,8 @@ def _check_filter(realm: Realm, topic_filter: str) -> None:
         raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID)
 
 
-def _grant(
-    realm: Realm,
-    state: ConnectionState,
-    session: Session,
-    request: SubscriptionRequest,
-    identifier: int,
-    owed: list[RetainedDelivery],
-) -> int:
-    """The Reason Code for one Topic Filter; retained messages to send go to `owed`."""
+def _grant(realm: Realm, session: Session, request: SubscriptionRequest, identifier: int) -> int:
+    """The Reason Code for one Topic Filter; from now on the Session is owed its retained messages."""
     share_name, topic_filter = split_shared(request.topic_filter)
     unsupported = _unsupported(realm, share_name, topic_filter)
     if unsupported:
@@ -91,9 +93,7 @@ def _grant(
             return ReasonCode.QUOTA_EXCEEDED
     else:
         realm.tree.add(session, subscription)
-        handling = request.retain_handling
-        if handling == SEND_ALWAYS or (handling == SEND_IF_NEW and not existed):
-            owed.append(_retained(realm, subscription, session))
+        _owe_retained(realm, session, subscription, request.retain_handling, existed)
     session.subscriptions[request.topic_filter] = subscription
     if realm.events.wanted(ClientSubscribed):
         realm.events.tell(ClientSubscribed(session.client_id, request.topic_filter, granted))
@@ -109,13 +109,30 @@ def _unsupported(realm: Realm, share_name: str, topic_filter: str) -> int:
     return 0
 
 
-def _retained(realm: Realm, subscription: Subscription, session: Session) -> RetainedDelivery:
-    """What the Subscription is owed; RETAIN stays 1 [MQTT-3.3.1-8 of 3.1.1], No Local holds."""
+def _owe_retained(
+    realm: Realm, session: Session, subscription: Subscription, handling: int, existed: bool
+) -> None:
+    """Owe the Subscription its retained messages, from the first one on if it is to be re-sent them.
+
+    What the Subscription that it replaces is owed still is not lost [MQTT-3.8.4-4].
+    """
+    target = _retained_target(session, subscription)
+    owed = session.retained
+    topic_filter = subscription.topic_filter
+    if handling == SEND_ALWAYS or (handling == SEND_IF_NEW and not existed):
+        owed.pop(topic_filter, None)
+        owed[topic_filter] = RetainedDelivery(realm.retained.match(topic_filter), target)
+    elif topic_filter in owed:
+        owed[topic_filter].target = target
+
+
+def _retained_target(session: Session, subscription: Subscription) -> Target:
+    """How retained messages come: RETAIN stays 1 [MQTT-3.3.1-8 of 3.1.1], No Local holds."""
     identifiers = (subscription.identifier,) if subscription.identifier else ()
     target = Target(session, subscription.qos, True, identifiers)
     if subscription.no_local:
         target.local = None
-    return RetainedDelivery(realm.retained.match(subscription.topic_filter), target)
+    return target
 
 
 def unsubscribe(realm: Realm, state: ConnectionState, packet: Unsubscribe) -> None:
@@ -125,13 +142,14 @@ def unsubscribe(realm: Realm, state: ConnectionState, packet: Unsubscribe) -> No
     for topic_filter in packet.topic_filters:
         _check_filter(realm, topic_filter)
     reason_codes = [_end(realm, session, topic_filter) for topic_filter in packet.topic_filters]
-    state.link.send(encode(Unsuback(packet.packet_id, reason_codes), state.version))
+    _answer(state, Unsuback(packet.packet_id, reason_codes))
 
 
 def _end(realm: Realm, session: Session, topic_filter: str) -> int:
     subscription = session.subscriptions.pop(topic_filter, None)
     if subscription is None:
         return ReasonCode.NO_SUBSCRIPTION_EXISTED
+    session.retained.pop(topic_filter, None)  # [MQTT-3.10.4-2]
     realm.end_subscription(session, topic_filter)
     if realm.events.wanted(ClientUnsubscribed):
         realm.events.tell(ClientUnsubscribed(session.client_id, topic_filter))

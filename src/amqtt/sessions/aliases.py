@@ -42,15 +42,17 @@ class OutgoingAliases:
 
     Never more than the Client's Topic Alias Maximum [MQTT-3.3.2-11]. Free aliases go to a topic at
     its second use; then a topic that is used twice as often as the least used one takes its place.
+    `maximum` is 1 or more.
     """
 
-    __slots__ = ("_aliases", "_candidates", "_uses", "maximum")
+    __slots__ = ("_aliases", "_candidates", "_free", "_uses", "maximum")
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self._aliases: dict[str, int] = {}
         self._uses: dict[str, int] = {}
         self._candidates: dict[str, int] = {}
+        self._free: list[int] = []
 
     def use(self, topic: str) -> tuple[int, bool]:
         """(alias, whether the topic must be sent beside it); (0, True): send the topic alone."""
@@ -76,9 +78,11 @@ class OutgoingAliases:
         alias = self._aliases.pop(topic, 0)
         if alias:
             del self._uses[topic]
-            self.maximum -= 1
+            self._free.append(alias)
 
     def _alias_for(self, count: int) -> int:
+        if self._free:
+            return self._free.pop()
         if len(self._aliases) < self.maximum:
             return len(self._aliases) + 1
         least = min(self._uses, key=self._uses.__getitem__)

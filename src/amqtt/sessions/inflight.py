@@ -59,7 +59,9 @@ class Inflight:
     [MQTT-4.9.0-1]. `unacknowledged` counts what was sent on the present Network Connection.
     """
 
-    __slots__ = ("_counters", "_last_id", "_to_resend", "entries", "maximum", "unacknowledged")
+    __slots__ = (
+        "_counters", "_last_id", "_to_release", "_to_resend", "entries", "maximum", "unacknowledged",
+    )
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -68,6 +70,7 @@ class Inflight:
         self.unacknowledged = 0
         self._last_id = 0
         self._to_resend: deque[Outgoing] = deque()
+        self._to_release: list[Outgoing] = []
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -79,7 +82,7 @@ class Inflight:
 
     @property
     def is_resending(self) -> bool:
-        """Whether something of an earlier Network Connection still waits to be sent again."""
+        """Whether a PUBLISH of an earlier Network Connection still waits to be sent again."""
         return bool(self._to_resend)
 
     def open(self, outgoing: Outgoing) -> None:
@@ -111,6 +114,7 @@ class Inflight:
         self._counters.inflight_out -= len(self.entries)
         self.entries.clear()
         self._to_resend.clear()
+        self._to_release = []
 
     def acknowledge(self, packet_type: int, packet_id: int, failed: bool) -> int:
         """Take a PUBACK, PUBREC or PUBCOMP: the state reached, QUEUED when it was not expected.
@@ -139,16 +143,34 @@ class Inflight:
         """
         self.maximum = maximum
         self.unacknowledged = 0
-        self._to_resend = deque(self.entries.values())
-        for outgoing in self._to_resend:
+        self._to_resend.clear()
+        self._to_release = []
+        for outgoing in self.entries.values():
             outgoing.sent = False
+            if outgoing.state == AWAITS_PUBCOMP:
+                self._to_release.append(outgoing)
+            else:
+                self._to_resend.append(outgoing)
+
+    def take_releases(self) -> list[Outgoing]:
+        """Those whose PUBREL is to be sent again, which no send quota holds back [MQTT-3.3.4-10].
+
+        They are not completely acknowledged, so they count against it [MQTT-3.3.4-9].
+        """
+        releases = self._to_release
+        if releases:
+            self._to_release = []
+            for outgoing in releases:
+                outgoing.sent = True
+            self.unacknowledged += len(releases)
+        return releases
 
     def next_to_resend(self) -> Outgoing | None:
-        """The next one to send again, counted as sent; None when there is none left."""
+        """The next one whose PUBLISH is to be sent again, counted as sent; None when there is none left."""
         waiting = self._to_resend
         while waiting:
             outgoing = waiting.popleft()
-            if outgoing.state != COMPLETE:
+            if outgoing.state in (AWAITS_PUBACK, AWAITS_PUBREC):
                 outgoing.sent = True
                 self.unacknowledged += 1
                 return outgoing

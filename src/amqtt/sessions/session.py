@@ -1,13 +1,13 @@
 """A Session: the state that the Server keeps for one Client (MQTT 5.0, 4.1)."""
 
-from collections import deque
+from collections import OrderedDict
 from typing import Final
 
 from amqtt.message import Message
 from amqtt.sessions.aliases import OutgoingAliases
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
-from amqtt.sessions.inflight import AWAITS_PUBCOMP, COMPLETE, QUEUED, Inflight, Outgoing
+from amqtt.sessions.inflight import COMPLETE, QUEUED, Inflight, Outgoing
 from amqtt.sessions.link import Link
 from amqtt.sessions.permissions import Permissions
 from amqtt.sessions.will import Will
@@ -20,9 +20,8 @@ from amqtt.wire.reasons import ReasonCode
 NEVER_EXPIRES: Final = 0xFFFFFFFF
 """The Session Expiry Interval of a Session that does not expire (MQTT 5.0, 3.1.2.11.2)."""
 RETAINED_PER_TURN: Final = 100
-"""Retained messages sent to one Client per turn: a `#` over 100,000 of them must not stop the others."""
-RETAINED_PER_LOOK: Final = 10
-"""What a look counts for that found fewer: looking costs too."""
+"""Looks for a retained message to send to one Client, per turn: a `#` over 100,000 of them must not
+stop the others. A look costs little, whether it finds one or not."""
 
 
 class RetainedDelivery:
@@ -39,8 +38,10 @@ class Session(Subscriber):
     """What MQTT 5.0, section 4.1 lists for the Server, and the Network Connection it is bound to.
 
     `subscriptions` is by Topic Filter as the Client wrote it, `$share/name/` included. `received`
-    are the Packet Identifiers of QoS 2 messages that await PUBREL. `expiry_interval` is in
-    seconds, NEVER_EXPIRES for ever. `link` is None while no Network Connection is open.
+    are the Packet Identifiers of QoS 2 messages that await PUBREL. `retained` is what Subscriptions
+    are owed, by Topic Filter: one at most for each, however often a Client subscribes.
+    `expiry_interval` is in seconds, NEVER_EXPIRES for ever. `link` is None while no Network
+    Connection is open.
     """
 
     __slots__ = (
@@ -55,7 +56,7 @@ class Session(Subscriber):
         self.inflight = Inflight(counters)
         self.backlog = backlog
         self.received: set[int] = set()
-        self.retained: deque[RetainedDelivery] = deque()
+        self.retained: OrderedDict[str, RetainedDelivery] = OrderedDict()
         self.will: Will | None = None
         self.expiry_interval = 0
         self.counters = counters
@@ -182,6 +183,7 @@ class Session(Subscriber):
         )
         if alias and with_topic and len(packet) > self.maximum_packet_size:
             aliases.forget(message.topic)
+            return message.packet(self.version, now, qos, retain, dup, packet_id, identifiers)
         return packet
 
     def _is_too_large(self, packet: bytes) -> bool:
@@ -206,7 +208,7 @@ class Session(Subscriber):
         return state != QUEUED
 
     def _release(self, packet_id: int, reason_code: int) -> None:
-        """Answer a PUBREC with PUBREL [MQTT-4.3.3-4]."""
+        """Answer a PUBREC with PUBREL, or send it again [MQTT-4.3.3-4] [MQTT-4.4.0-1]."""
         if self.link is not None:
             self.link.send(encode(Pubrel(packet_id, reason_code), self.version))
 
@@ -220,6 +222,8 @@ class Session(Subscriber):
         if link is None:
             return
         inflight = self.inflight
+        for outgoing in inflight.take_releases():
+            self._release(outgoing.packet_id, ReasonCode.SUCCESS)
         while inflight.is_resending and inflight.has_quota and not link.full:
             self._resend_next(link)
         if inflight.is_resending:
@@ -237,9 +241,6 @@ class Session(Subscriber):
         outgoing = self.inflight.next_to_resend()
         if outgoing is None:
             return
-        if outgoing.state == AWAITS_PUBCOMP:
-            link.send(encode(Pubrel(outgoing.packet_id), self.version))
-            return
         packet = self._packet(
             outgoing.message, link.turn.now, outgoing.qos, outgoing.retain, True, outgoing.packet_id,
             outgoing.identifiers,
@@ -255,22 +256,20 @@ class Session(Subscriber):
         left = RETAINED_PER_TURN
         waiting = self.retained
         while waiting and left > 0 and not link.full and self.inflight.has_quota:
-            delivery = waiting[0]
-            messages = delivery.cursor.take(min(left, self._quota_left()), link.turn.now)
-            for message in messages:
+            topic_filter, delivery = next(iter(waiting.items()))
+            # One at a time: what the Link has no room for must stay with the cursor, which knows
+            # what is retained when its turn comes.
+            for message in delivery.cursor.take(1, link.turn.now):
                 self.deliver(message, delivery.target)
             if delivery.cursor.done:
-                waiting.popleft()
-            left -= max(len(messages), RETAINED_PER_LOOK)
+                del waiting[topic_filter]
+            left -= 1
 
     @property
     def owes_retained(self) -> bool:
         """Whether more retained messages could be sent in the next turn."""
         link = self.link
         return bool(self.retained) and link is not None and not link.full and self.inflight.has_quota
-
-    def _quota_left(self) -> int:
-        return self.inflight.maximum - self.inflight.unacknowledged
 
     def discard(self) -> None:
         """The Session ends: nothing of it is kept [MQTT-4.1.0-2]."""

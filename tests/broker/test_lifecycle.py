@@ -1,0 +1,209 @@
+"""The life of a Broker: construct, start, serve, shut down, and again."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+
+import pytest
+from support.opener import Opener
+from support.raw_client import RawClient
+
+from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
+from amqtt.broker import Broker
+from amqtt.errors import BrokerError
+from amqtt.sessions.permissions import Permissions
+from amqtt.wire.packets import Disconnect
+from amqtt.wire.reasons import ReasonCode
+
+LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_broker_is_constructed_without_a_running_loop() -> None:
+    broker = Broker(LOOPBACK)
+    assert not broker.is_running
+    assert dict(broker.listeners) == {}
+
+
+def test_a_broker_constructed_outside_runs_in_any_loop() -> None:
+    broker = Broker(LOOPBACK)
+
+    async def serve() -> bool:
+        async with broker:
+            client = await RawClient.open(broker.listeners["test"].addresses[0])
+            connack = await client.connect("one")
+            await client.close()
+            return connack.reason_code == 0
+
+    assert asyncio.run(serve())
+    assert asyncio.run(serve())
+
+
+async def test_start_returns_when_every_listener_listens_and_says_where() -> None:
+    listeners = {"a": {"bind": "127.0.0.1:0"}, "b": {"bind": "127.0.0.1:0", "type": "ws"}}
+    async with Broker({"listeners": listeners}) as broker:
+        assert set(broker.listeners) == {"a", "b"}
+        for listener in broker.listeners.values():
+            host, port = listener.addresses[0]
+            assert host == "127.0.0.1"
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_a_port_in_use_is_named_and_nothing_is_left_bound() -> None:
+    free, taken = free_port(), socket.socket()
+    with taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        broker = Broker({"listeners": {"a": {"bind": f"127.0.0.1:{free}"}, "b": {"bind": f"127.0.0.1:{port}"}}})
+        with pytest.raises(BrokerError, match=rf"'?b'?.*127\.0\.0\.1:{port}"):
+            await broker.start()
+    assert dict(broker.listeners) == {}
+    with socket.socket() as again:
+        again.bind(("127.0.0.1", free))
+    await broker.start()
+    await broker.shutdown()
+
+
+async def test_a_second_start_is_refused_and_the_first_goes_on(opener: Opener) -> None:
+    async with Broker(LOOPBACK) as broker:
+        with pytest.raises(BrokerError, match="running already"):
+            await broker.start()
+        client = await opener(broker)
+        assert (await client.connect("one")).reason_code == 0
+
+
+async def test_shutdown_is_idempotent_and_harmless_on_a_broker_that_never_ran() -> None:
+    broker = Broker(LOOPBACK)
+    await broker.shutdown()
+    await broker.start()
+    await asyncio.gather(broker.shutdown(), broker.shutdown())
+    await broker.shutdown()
+    assert not broker.is_running
+
+
+async def test_shutdown_tells_mqtt_5_clients_and_frees_the_port(opener: Opener) -> None:
+    broker = Broker(LOOPBACK)
+    await broker.start()
+    where = broker.listeners["test"].addresses[0]
+    client = await opener(broker)
+    await client.connect("one")
+    stopping = asyncio.create_task(broker.shutdown())
+    packets = await client.expect_closed()
+    assert [type(packet) for packet in packets] == [Disconnect]
+    assert isinstance(packets[0], Disconnect)
+    assert packets[0].reason_code == ReasonCode.SERVER_SHUTTING_DOWN
+    await client.close()
+    await stopping
+    with socket.socket() as again:
+        again.bind(where)
+
+
+async def test_a_cancelled_shutdown_goes_on_by_itself() -> None:
+    broker = Broker(LOOPBACK)
+    await broker.start()
+    stopping = asyncio.create_task(broker.shutdown())
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await stopping
+    await broker.shutdown()
+    assert not broker.is_running
+    assert dict(broker.listeners) == {}
+
+
+async def test_a_cancelled_start_leaves_nothing_bound() -> None:
+    port = free_port()
+    broker = Broker({"listeners": {"a": {"bind": f"127.0.0.1:{port}"}}})
+    starting = asyncio.create_task(broker.start())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
+    await broker.shutdown()
+    with socket.socket() as again:
+        again.bind(("127.0.0.1", port))
+
+
+async def test_sessions_and_retained_messages_outlast_a_restart_of_the_same_broker(opener: Opener) -> None:
+    broker = Broker(LOOPBACK)
+    async with broker:
+        client = await opener(broker)
+        await client.connect("one", clean_start=False, session_expiry_interval=300)
+        await client.subscribe("a", 1)
+        broker.publish("kept", b"still here", retain=True)
+    async with broker:
+        client = await opener(broker)
+        assert (await client.connect("one", clean_start=False)).session_present
+        await client.subscribe("kept")
+        packets = await client.sync()
+        assert [packet.payload for packet in packets] == [b"still here"]  # type: ignore[union-attr]
+
+
+async def test_two_brokers_in_one_process_know_nothing_of_each_other(opener: Opener) -> None:
+    async with Broker(LOOPBACK) as one, Broker(LOOPBACK) as other:
+        reader = await opener(one)
+        await reader.connect("same")
+        await reader.subscribe("#")
+        stranger = await opener(other)
+        await stranger.connect("same")
+        stranger.publish("a", b"for the other")
+        await stranger.sync()
+        assert await reader.sync() == []
+
+
+async def test_a_broker_installs_no_signal_handlers_no_logging_and_leaves_no_thread() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = list(logging.getLogger().handlers)
+    threads = set(threading.enumerate())
+    async with Broker(LOOPBACK):
+        assert {number: signal.getsignal(number) for number in before} == before
+        assert logging.getLogger().handlers == handlers
+    assert set(threading.enumerate()) == threads
+
+
+class Thinking(Authenticator):
+    """Never makes up its mind."""
+
+    async def authenticate(self, request: ConnectRequest) -> Answer:  # type: ignore[override]
+        await asyncio.Event().wait()
+        return Accepted(Permissions())
+
+
+async def test_shutdown_does_not_wait_for_an_authenticator_that_thinks(opener: Opener) -> None:
+    broker = Broker(LOOPBACK)
+    await broker.start()
+    broker.server.authenticator = Thinking()
+    client = await opener(broker)
+    waiting = asyncio.create_task(client.connect("one"))
+    while broker.server.counters.packets_received == 0:
+        await asyncio.sleep(0)
+    async with asyncio.timeout(8):
+        await broker.shutdown()
+    with pytest.raises(AssertionError):
+        await waiting
+
+
+async def test_a_peer_that_reads_nothing_does_not_hold_up_shutdown(opener: Opener) -> None:
+    broker = Broker({**LOOPBACK, "sys_interval": 0})
+    await broker.start()
+    client = await opener(broker)
+    await client.connect("deaf")
+    await client.subscribe("big")
+    for _ in range(8):
+        broker.publish("big", bytes(4_000_000))
+        await asyncio.sleep(0)
+    async with asyncio.timeout(15):
+        await broker.shutdown()
+    assert not broker.is_running
