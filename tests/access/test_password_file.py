@@ -141,6 +141,7 @@ async def test_a_password_that_was_changed_is_wrong_within_a_second(
     assert isinstance(await answer(users.authenticate(connect("alice", b"secret word"))), Refusal)
     assert isinstance(await answer(users.authenticate(connect("bob", b"secret word"))), Accepted)
     assert isinstance(users.authenticate(connect("bob", b"secret word")), Accepted)
+    assert isinstance(await answer(users.authenticate(connect("alice", b"secret word"))), Refusal)
 
 
 async def test_a_password_found_right_in_the_old_file_is_not_remembered_for_the_new(
@@ -151,10 +152,10 @@ async def test_a_password_found_right_in_the_old_file_is_not_remembered_for_the_
         return True
 
     monkeypatch.setattr(PasswordHash, "verify", verify)
-    assert isinstance(await answer(users.authenticate(connect("alice", b"x"))), Accepted)
-    pending = users.authenticate(connect("alice", b"x"))
-    assert isinstance(pending, Awaitable)
-    assert isinstance(await pending, Accepted)
+    for _ in range(3):
+        pending = users.authenticate(connect("alice", b"x"))
+        assert isinstance(pending, Awaitable)
+        assert isinstance(await pending, Accepted)
 
 
 async def test_no_more_passwords_wait_than_the_bound(

@@ -15,6 +15,7 @@ from amqtt.access.scram import (
     METHOD,
     Scram,
     ScramCredential,
+    ScramExchange,
     credential_line,
     new_credential,
     read_credential,
@@ -150,6 +151,22 @@ def test_an_unknown_user_cannot_be_proven_with_the_keys_that_stand_in(scram: Scr
     without = b"c=biws," + challenge.data.split(b",")[0]
     signature = hmac.digest(bytes(32), b",".join((b"n=nobody,r=abc", challenge.data, without)), "sha256")
     assert isinstance(exchange.step(without + b",p=" + base64.b64encode(signature)), Refusal)
+
+
+def test_a_credential_that_is_not_the_users_own_proves_nothing() -> None:
+    credential = new_credential("pencil", 4096, SALT)
+    for own, kind in ((True, Accepted), (False, Refusal)):
+        exchange = ScramExchange(lambda _name, own=own: (credential, own), NONCE)  # type: ignore[misc]
+        exchange.step(CLIENT_FIRST)
+        assert isinstance(exchange.step(CLIENT_FINAL), kind)
+
+
+def test_a_proof_with_something_behind_it_is_none(scram: Scram) -> None:
+    exchange = begin(scram)
+    exchange.step(CLIENT_FIRST)
+    without, _, proof = CLIENT_FINAL.rpartition(b",p=")
+    longer = base64.b64encode(base64.b64decode(proof) + b"\0")
+    assert isinstance(exchange.step(without + b",p=" + longer), Refusal)
 
 
 BAD_FIRST = [

@@ -1,12 +1,12 @@
 """PUBLISH: the Topic Name and the properties, Topic Alias excepted (MQTT 5.0, 3.3.2)."""
 
 import pytest
-from support.bench_server import Bench
-from support.exchange import frame, leave, messages, raw_publish, refused
-from support.raw_client import properties
 
 from amqtt.wire.packets import Puback, Publish, Pubrec
 from amqtt.wire.primitives import string_field
+from support.bench_server import Bench
+from support.exchange import frame, leave, messages, raw_publish, refused
+from support.raw_client import properties
 
 MALFORMED = 0x81
 PROTOCOL_ERROR = 0x82
@@ -22,7 +22,8 @@ PUBLISHED: dict[str, dict[str, object]] = {
     "content_type of no characters": {"content_type": ""},
     "user_properties": {"user_properties": (("b", "1"), ("a", "2"), ("b", "1"), ("", ""), ("a", "é"))},
     "all of them": {
-        "payload_format_indicator": 1, "response_topic": "r", "correlation_data": b"\x00\xff", "content_type": "c",
+        "payload_format_indicator": 1, "response_topic": "r", "correlation_data": b"\x00\xff",
+        "content_type": "c",
         "user_properties": (("z", "1"), ("a", "1"), ("z", "0")),
     },
 }
@@ -41,7 +42,9 @@ def forwarded(message: Publish) -> dict[str, object]:
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize("values", PUBLISHED.values(), ids=PUBLISHED.keys())
 @pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
-async def test_every_subscriber_is_sent_the_properties_unaltered(client, values: dict[str, object], qos: int) -> None:
+async def test_every_subscriber_is_sent_the_properties_unaltered(
+    client, values: dict[str, object], qos: int
+) -> None:
     payload = "é".encode()
     first = await client.connected("first")
     await first.subscribe("a", 0)
@@ -87,7 +90,9 @@ async def test_a_topic_name_that_is_not_utf_8_is_refused(client, name: bytes) ->
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize("name", NOT_UTF_8)
 @pytest.mark.mqtt311("3.3.2-1")
-async def test_a_topic_name_that_is_not_utf_8_is_refused_before_mqtt_5(client, version: int, name: bytes) -> None:
+async def test_a_topic_name_that_is_not_utf_8_is_refused_before_mqtt_5(
+    client, version: int, name: bytes
+) -> None:
     publisher = await client.connected("publisher", version)
     publisher.send(frame(0x30, len(name).to_bytes(2, "big") + name + b"x"))
     await refused(publisher)
@@ -199,7 +204,9 @@ async def test_a_payload_format_indicator_is_0_or_1(client) -> None:
 
 @pytest.mark.parametrize("identifiers", [(1,), (1, 2), (268_435_455,)])
 @pytest.mark.mqtt5("3.3.4-6")
-async def test_a_subscription_identifier_in_a_clients_publish_is_refused(client, identifiers: tuple[int, ...]) -> None:
+async def test_a_subscription_identifier_in_a_clients_publish_is_refused(
+    client, identifiers: tuple[int, ...]
+) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher")

@@ -1,11 +1,11 @@
 """QoS 0, 1 and 2 from a Client to the Server, and PUBACK to PUBCOMP (MQTT 5.0, 3.4 to 3.7, 4.3)."""
 
 import pytest
+
+from amqtt.wire.packets import Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from support.bench_server import Bench
 from support.exchange import deliver, frame, lasting, leave, messages, payloads, refused
 from support.raw_client import properties
-
-from amqtt.wire.packets import Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
 
 ALL_VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
 MALFORMED = 0x81
@@ -45,7 +45,9 @@ async def test_qos_1_is_acknowledged_with_its_packet_identifier(client, version:
 @pytest.mark.parametrize("dup", [False, True])
 @pytest.mark.mqtt5("4.3.2-5")
 @pytest.mark.mqtt311("4.3.2-2")
-async def test_after_puback_the_packet_identifier_is_of_a_new_message(client, version: int, dup: bool) -> None:
+async def test_after_puback_the_packet_identifier_is_of_a_new_message(
+    client, version: int, dup: bool
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 1)
     publisher = await client.connected("publisher", version)
@@ -76,7 +78,9 @@ async def test_qos_2_is_answered_with_pubrec_and_pubcomp(client, version: int, p
 @pytest.mark.parametrize("dup", [False, True])
 @pytest.mark.mqtt5("4.3.3-10")
 @pytest.mark.mqtt311("4.3.3-2")
-async def test_until_pubrel_the_packet_identifier_is_of_the_same_message(client, version: int, dup: bool) -> None:
+async def test_until_pubrel_the_packet_identifier_is_of_the_same_message(
+    client, version: int, dup: bool
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher", version)
@@ -92,7 +96,9 @@ async def test_until_pubrel_the_packet_identifier_is_of_the_same_message(client,
 @pytest.mark.parametrize("dup", [False, True])
 @pytest.mark.mqtt5("4.3.3-12")
 @pytest.mark.mqtt311("4.3.3-2")
-async def test_after_pubcomp_the_packet_identifier_is_of_a_new_message(client, version: int, dup: bool) -> None:
+async def test_after_pubcomp_the_packet_identifier_is_of_a_new_message(
+    client, version: int, dup: bool
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 0)
     publisher = await client.connected("publisher", version)
@@ -275,7 +281,9 @@ async def test_qos_2_is_delivered_once_over_reconnections_of_the_publisher(clien
 
 
 @ALL_VERSIONS
-async def test_a_new_session_of_the_publisher_knows_nothing_of_its_packet_identifiers(client, version: int) -> None:
+async def test_a_new_session_of_the_publisher_knows_nothing_of_its_packet_identifiers(
+    client, version: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
     for payload in (b"one", b"two"):
@@ -306,7 +314,9 @@ async def test_a_client_that_exceeds_receive_maximum_is_disconnected(client, bro
 
 
 @pytest.mark.mqtt5("3.3.4-7")
-async def test_what_was_acknowledged_or_refused_does_not_count_against_receive_maximum(client, broker_with) -> None:
+async def test_what_was_acknowledged_or_refused_does_not_count_against_receive_maximum(
+    client, broker_with
+) -> None:
     broker = await broker_with(receive_maximum=2)
     publisher = await client.connected("publisher", broker=broker)
     for packet_id in range(1, 10):

@@ -1,10 +1,10 @@
 """QoS 0, 1 and 2 from the Server to a Client, and redelivery (MQTT 5.0, 4.3 to 4.5)."""
 
 import pytest
-from support.bench_server import Bench
-from support.exchange import deliver, lasting, leave, messages, payloads, take
 
 from amqtt.wire.packets import Puback, Pubcomp, Publish, Pubrec, Pubrel
+from support.bench_server import Bench
+from support.exchange import deliver, lasting, leave, messages, payloads, take
 
 ALL_VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
 REFUSALS = [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
@@ -84,14 +84,18 @@ async def test_a_pubrec_of_an_unknown_packet_identifier_is_answered_with_pubrel(
 
 @pytest.mark.parametrize("kind", [Puback, Pubcomp])
 @ALL_VERSIONS
-async def test_an_acknowledgement_of_an_unknown_packet_identifier_is_let_be(client, version: int, kind) -> None:
+async def test_an_acknowledgement_of_an_unknown_packet_identifier_is_let_be(
+    client, version: int, kind
+) -> None:
     subscriber = await client.connected("subscriber", version)
     subscriber.send(kind(99))
     assert await subscriber.sync() == []
 
 
 @ALL_VERSIONS
-async def test_an_acknowledgement_of_another_qos_leaves_the_message_unacknowledged(client, version: int) -> None:
+async def test_an_acknowledgement_of_another_qos_leaves_the_message_unacknowledged(
+    client, version: int
+) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
     await subscriber.subscribe("a", 2)
@@ -168,7 +172,9 @@ async def test_nothing_is_sent_again_to_a_new_session(client, version: int) -> N
 
 
 @ALL_VERSIONS
-async def test_a_client_that_takes_its_session_over_is_sent_what_it_did_not_acknowledge(client, version: int) -> None:
+async def test_a_client_that_takes_its_session_over_is_sent_what_it_did_not_acknowledge(
+    client, version: int
+) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
     await subscriber.subscribe("a", 1)
@@ -183,7 +189,9 @@ async def test_a_client_that_takes_its_session_over_is_sent_what_it_did_not_ackn
 @pytest.mark.parametrize("reason_code", REFUSALS)
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("4.4.0-2", "4.3.3-4")
-async def test_a_message_that_the_client_refuses_is_not_sent_again(client, qos: int, reason_code: int) -> None:
+async def test_a_message_that_the_client_refuses_is_not_sent_again(
+    client, qos: int, reason_code: int
+) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=1, **lasting(5))
     await subscriber.subscribe("a", qos)
     publisher = await client.connected("publisher")
@@ -239,7 +247,9 @@ async def test_messages_for_an_absent_client_wait_in_order(client, version: int)
 
 
 @ALL_VERSIONS
-async def test_what_waits_comes_after_what_was_sent_before_and_before_what_is_new(client, version: int) -> None:
+async def test_what_waits_comes_after_what_was_sent_before_and_before_what_is_new(
+    client, version: int
+) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
     await subscriber.subscribe("a", 1)

@@ -1,12 +1,12 @@
 """Topic Aliases, of Clients and of the Server (MQTT 5.0, 3.3.2.3.4)."""
 
 import pytest
-from support.bench_server import Bench, BenchClient
-from support.exchange import leave, messages, payloads, raw_publish, refused, take
-from support.raw_client import RawClient
 
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import MQTT_5, Puback, Publish
+from support.bench_server import Bench, BenchClient
+from support.exchange import leave, messages, payloads, raw_publish, refused, take
+from support.raw_client import RawClient
 
 TOPIC_ALIAS_INVALID = 0x94
 PROTOCOL_ERROR = 0x82

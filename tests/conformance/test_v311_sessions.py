@@ -1,4 +1,4 @@
-"""MQTT 3.1.1, 3.1.2.4, 4.1, 4.4 and 4.6: CleanSession, Session state, what is sent again and in which order."""
+"""MQTT 3.1.1, 3.1.2.4, 4.1, 4.4, 4.6: CleanSession, Session state, what is sent again, in which order."""
 
 import pytest
 
@@ -68,7 +68,7 @@ async def test_what_was_stored_is_delivered_once(client, version):
 @pytest.mark.parametrize("first_clean", [True, False])
 @endings
 @pytest.mark.mqtt311("3.1.2-6", "3.1.4-3", "3.2.2-1", "4.1.0-2")
-async def test_clean_session_1_begins_anew_and_ends_with_the_connection(client, version, first_clean, orderly):
+async def test_clean_session_1_begins_anew_and_lasts_no_longer(client, version, first_clean, orderly):
     first = await client.connected("cleaner", version, clean_start=first_clean)
     await first.subscribe("a", 1)
     await part(first, orderly)

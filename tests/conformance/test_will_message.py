@@ -86,8 +86,10 @@ def test_a_keep_alive_that_passes_publishes_the_will_message(bench: Bench, recei
     client = bench.connected("a", will=will(), keep_alive=10)
     bench.pass_time(14.9)
     assert wills(receiver) == []
-    bench.pass_time(0.2)
-    assert client.closed
+    bench.pass_time(0.1)
+    (goodbye,) = client.received()
+    assert isinstance(goodbye, Disconnect)
+    assert (goodbye.reason_code, client.closed) == (0x8D, True)
     assert wills(receiver) == [b"gone"]
 
 

@@ -1,7 +1,5 @@
 """What tests do again and again with a Network Connection: take messages, acknowledge, leave, be refused."""
 
-from support.raw_client import RawClient
-
 from amqtt.wire.packets import (
     MQTT_5,
     PUBLISH,
@@ -14,6 +12,7 @@ from amqtt.wire.packets import (
     Pubrel,
 )
 from amqtt.wire.primitives import string_field, variable_byte_integer
+from support.raw_client import RawClient
 
 FOR_EVER = 0xFFFFFFFF
 
@@ -55,7 +54,10 @@ async def payloads(client: RawClient) -> list[bytes]:
 
 
 async def take(client: RawClient, count: int) -> list[Publish]:
-    """The next `count` messages, each acknowledged as its QoS asks; PUBREL may come in between."""
+    """The next `count` messages, each acknowledged as its QoS asks; PUBREL may come in between.
+
+    At QoS 2 there are more than `count` when others follow before the handshakes are complete.
+    """
     taken: list[Publish] = []
     open_handshakes: set[int] = set()
     while len(taken) < count or open_handshakes:
@@ -101,7 +103,7 @@ async def leave(client: RawClient) -> None:
 
 
 async def refused(client: RawClient, *reason_codes: int) -> None:
-    """The Server closes: after a DISCONNECT with one of the Reason Codes in MQTT 5.0, without a word before."""
+    """The Server closes: MQTT 5.0 Clients are told why before, with one of the Reason Codes."""
     packets = await client.expect_closed()
     if client.version != MQTT_5:
         assert packets == []

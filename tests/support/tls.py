@@ -17,6 +17,11 @@ class Authority:
         self.certfile, self.keyfile = self.issue("localhost", "127.0.0.1", "::1")
 
     @property
+    def ca_key(self) -> bytes:
+        """The CA's private key as PEM, to sign a revocation list with."""
+        return self._ca.private_key_pem.bytes()
+
+    @property
     def cadata(self) -> str:
         """The CA's certificate as PEM text."""
         return self._ca.cert_pem.bytes().decode()

@@ -39,7 +39,7 @@ class PasswordFile(Authenticator):
         self._file: CredentialFile[PasswordHash] = CredentialFile(path, key, read_hash, clock)
         self._secret = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}
-        self._right_for = self._file.users
+        self._right_for: Mapping[str, PasswordHash] = self._file.users
         self._pool: ThreadPoolExecutor | None = None
         self._waiting = 0
 
@@ -109,11 +109,9 @@ class PasswordFile(Authenticator):
         )
 
     def _remember(self, users: Mapping[str, PasswordHash], username: str, password: bytes) -> None:
-        if users is not self._file.users:
-            return
         if users is not self._right_for:
             self._right = {}
-            self._right_for = self._file.users
+            self._right_for = users
         self._right[username] = self._digest(password)
 
     def _digest(self, password: bytes) -> bytes:

@@ -120,7 +120,7 @@ class _Builder:
         merged: dict[str, object] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
-                merged = self._merged(value_node, path) | merged
+                merged |= self._merged(value_node, path)
                 continue
             key = self._key(key_node)
             here = (*path, key)

@@ -228,19 +228,20 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.pause_reading()
             self._question = _begun(self.state.pending)
             self._asking = self.house.loop.create_task(self._ask(self._question))
-        elif turn.congested is not None:
-            self._hold_back(turn.congested)
+        else:
+            self._hold_back(self.house.turn.congested)
 
-    def _hold_back(self, receiver: Link) -> None:
-        """Read no more until the receiver has caught up, or HOLD has passed.
+    def _hold_back(self, receiver: Link | None) -> None:
+        """Read no more until a congested receiver has caught up, or HOLD has passed.
 
         A peer that does not read its own acknowledgements is not read from until it does.
         """
-        if self._hold is None and not self._finished and not self.transport.is_closing():
-            self.transport.pause_reading()
-            seconds = self.house.limits.stall_timeout if self.link.full else HOLD
-            self._hold = self.house.loop.call_later(seconds, self._read_on)
-            receiver.waiting.add(self._read_on)
+        if receiver is None or self._hold is not None or self._finished or self.transport.is_closing():
+            return
+        self.transport.pause_reading()
+        seconds = self.house.limits.stall_timeout if self.link.full else HOLD
+        self._hold = self.house.loop.call_later(seconds, self._read_on)
+        receiver.waiting.add(self._read_on)
 
     def _read_on(self) -> None:
         if self._hold is None:

@@ -13,11 +13,11 @@ from amqtt.sessions.aliases import IncomingAliases, OutgoingAliases
 from amqtt.sessions.permissions import Permissions
 from amqtt.sessions.session import Session
 from amqtt.sessions.will import Will
-from amqtt.wire.encoder import encode, encode_within
+from amqtt.wire.encoder import encode_within
 from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.packets import LARGEST_PACKET, MQTT_3_1, MQTT_5, Auth, Connack, Connect
 from amqtt.wire.properties import Properties
-from amqtt.wire.reasons import ReasonCode
+from amqtt.wire.reasons import CONNACK_REASONS, ReasonCode
 
 KEEP_ALIVE_GRACE = 1.5
 """How many Keep Alives without a Control Packet end the Network Connection [MQTT-3.1.2-22]."""
@@ -48,7 +48,8 @@ def _fault(realm: Realm, packet: Connect) -> PeerError | None:
     limits = realm.limits
     if realm.settings.use_another_server:
         return ProtocolError("this Server takes no new Clients", ReasonCode.USE_ANOTHER_SERVER)
-    if not packet.client_id and (packet.version == MQTT_3_1 or packet.version != MQTT_5 and not packet.clean_start):
+    needs_client_id = packet.version == MQTT_3_1 or (packet.version != MQTT_5 and not packet.clean_start)
+    if needs_client_id and not packet.client_id:
         return ProtocolError(
             "a Client Identifier is needed", ReasonCode.CLIENT_IDENTIFIER_NOT_VALID
         )
@@ -167,16 +168,17 @@ def _report(realm: Realm, answer: object) -> None:
 def _reject(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> None:
     """Refuse the CONNECT, or end the Network Connection whose re-authentication failed.
 
-    [MQTT-4.12.0-4] [MQTT-4.12.1-2]
+    [MQTT-4.12.0-4] [MQTT-4.12.1-2] [MQTT-3.2.2-8]
     """
-    if reason_code < 0x80 or state.phase == CONNECTED:
+    if reason_code < 0x80 or reason_code not in CONNACK_REASONS or state.phase == CONNECTED:
         reason_code = ReasonCode.NOT_AUTHORIZED
     close(realm, state, reason_code, reason or "not authorized")
 
 
 def _send_auth(state: ConnectionState, reason_code: int, data: bytes | None) -> None:
     """Send an AUTH with the Authentication Method of the CONNECT [MQTT-4.12.0-5]."""
-    encoded = encode_within(Auth(reason_code, _auth_properties(state, data)), MQTT_5, state.maximum_packet_size)
+    packet = Auth(reason_code, _auth_properties(state, data))
+    encoded = encode_within(packet, MQTT_5, state.maximum_packet_size)
     if encoded is not None:
         state.link.send(encoded)
 
@@ -211,13 +213,20 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     if packet.client_id not in realm.sessions and len(realm.sessions) >= realm.limits.maximum_sessions:
         refuse(realm, state, ReasonCode.QUOTA_EXCEEDED, "too many Sessions")
         return
+    expiry_interval = _granted_expiry(realm, state, packet)
+    properties = _connack_properties(realm, state, packet, expiry_interval, answer.data)
+    if _connack(state, False, properties) is None:
+        refuse(realm, state, ReasonCode.PACKET_TOO_LARGE, "the CONNACK exceeds the Maximum Packet Size")
+        return
     _take_over(realm, packet)
     session, present = _session(realm, packet, permissions)
     session.permissions = permissions
     session.will = None if will is None else Will(will)
-    session.expiry_interval = _granted_expiry(realm, state, packet)
+    session.expiry_interval = expiry_interval
     _bind(realm, state, packet, session)
-    state.link.send(_connack(realm, state, packet, session, present, answer.data))
+    connack = _connack(state, present, properties)
+    assert connack is not None
+    state.link.send(connack)
     if realm.events.wanted(ClientConnected):
         realm.events.tell(
             ClientConnected(session.client_id, state.peer, state.version, permissions.user, present)
@@ -299,20 +308,28 @@ def _keep_alive_due(realm: Realm, state: ConnectionState, now: float) -> None:
         _expect_packet(realm, state)
 
 
-def _connack(
-    realm: Realm,
-    state: ConnectionState,
-    packet: Connect,
-    session: Session,
-    present: bool,
-    data: bytes | None,
-) -> bytes:
+def _connack(state: ConnectionState, present: bool, properties: Properties | None) -> bytes | None:
+    """The CONNACK that accepts; None if it exceeds the Client's Maximum Packet Size [MQTT-3.1.2-24].
+
+    What the Client can do without is left out where there is no room for it.
+    """
+    encoded = encode_within(Connack(present, 0, properties), state.version, state.maximum_packet_size)
+    if encoded is None and properties is not None:
+        properties.topic_alias_maximum = None
+        properties.response_information = None
+        encoded = encode_within(Connack(present, 0, properties), state.version, state.maximum_packet_size)
+    return encoded
+
+
+def _connack_properties(
+    realm: Realm, state: ConnectionState, packet: Connect, expiry_interval: int, data: bytes | None
+) -> Properties | None:
     if packet.version != MQTT_5:
-        return encode(Connack(present and packet.version != MQTT_3_1), packet.version)
+        return None
     properties = _auth_properties(state, data)
     _tell_limits(realm, properties)
-    if session.expiry_interval != requested_expiry(state):
-        properties.session_expiry_interval = session.expiry_interval
+    if expiry_interval != requested_expiry(state):
+        properties.session_expiry_interval = expiry_interval
     if state.client_id_assigned:
         properties.assigned_client_identifier = packet.client_id
     if _keep_alive(realm, packet) != packet.keep_alive:
@@ -320,8 +337,7 @@ def _connack(
     asked = packet.properties
     if asked is not None and asked.request_response_information and realm.settings.response_information:
         properties.response_information = realm.settings.response_information
-    encoded = encode_within(Connack(present, 0, properties), MQTT_5, state.maximum_packet_size)
-    return encoded if encoded is not None else encode(Connack(present), MQTT_5)
+    return properties
 
 
 def _tell_limits(realm: Realm, properties: Properties) -> None:
