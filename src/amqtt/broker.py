@@ -156,6 +156,7 @@ class Broker:
                 listener.stop_accepting()
             self._turn.now = house.clock()
             self._server.shut_down()
+            house.dismiss()
             try:
                 async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                     await house.emptied()

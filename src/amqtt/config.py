@@ -29,8 +29,14 @@ class Config:
     """What they may do."""
     limits: Limits = field(default_factory=Limits)
     """What they may use."""
-    sys_interval: float = 0
+    sys_interval: float = 10
     """Seconds between two publications of `$SYS/broker/…`; 0: never."""
+    response_information: str = ""
+    """What MQTT 5.0 Clients are told that ask where responses may go (3.2.2.3.15); "": nothing."""
+    server_reference: str = ""
+    """Other Servers, told to MQTT 5.0 Clients when this one stops or takes nobody in; "": none."""
+    use_another_server: bool = False
+    """Whether every Client is refused, and sent to the Server Reference."""
     timeout_disconnect_delay: float = 2
     """Seconds; aMQTT's key. The Keep Alive of the standard is what a Client is held to."""
     hardened: bool = False
@@ -43,7 +49,13 @@ class Config:
     @property
     def server(self) -> ServerSettings:
         """The slice of the Server."""
-        return ServerSettings(limits=self.limits, sys_interval=self.sys_interval)
+        return ServerSettings(
+            limits=self.limits,
+            sys_interval=self.sys_interval,
+            response_information=self.response_information,
+            server_reference=self.server_reference,
+            use_another_server=self.use_another_server,
+        )
 
     @property
     def who_may_connect(self) -> str:

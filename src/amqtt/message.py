@@ -56,7 +56,9 @@ class Message:
     @property
     def size(self) -> int:
         """Its topic, payload and forwarded properties, in bytes: what a queue counts."""
-        return len(self.topic) + len(self.payload) + len(self._forwarded_properties())
+        topic = self.topic
+        length = len(topic) if topic.isascii() else len(topic.encode())
+        return length + len(self.payload) + len(self._forwarded_properties())
 
     def plain(self, version: int, now: float) -> bytes:
         """The packet at QoS 0 with RETAIN 0, DUP 0: the same bytes for every Client of a version."""

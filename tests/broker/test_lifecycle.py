@@ -107,6 +107,7 @@ async def test_shutdown_tells_mqtt_5_clients_and_frees_the_port(opener: Opener) 
     await client.close()
     await stopping
     with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(where)
 
 

@@ -1,15 +1,15 @@
 """The form of AUTH packets, of the Client and of the Server (MQTT 5.0, 3.15)."""
 
 import pytest
-from support import by_hand
-from support.bench_server import Bench
-from support.by_hand import expect_disconnect
-from support.raw_client import MQTT_3_1_1, MQTT_5, properties
 
 from amqtt.abc import Accepted, AuthenticationExchange, Authenticator, Challenge, Refusal
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import MQTT_3_1, Auth, Connack, Connect, Disconnect, Pingresp
+from support import by_hand
+from support.bench_server import Bench
+from support.by_hand import expect_disconnect
+from support.raw_client import MQTT_3_1_1, MQTT_5, properties
 
 METHOD = b"\x15\x00\x05plain"
 
@@ -172,7 +172,7 @@ def test_the_server_says_continue_and_success(bench):
 def test_the_auth_of_the_server_keeps_to_the_maximum_packet_size(bench):
     asked = properties(authentication_method="plain", authentication_data=b"the word?")
     exact = encode(Auth(0x18, asked), MQTT_5)
-    client, auth = begun(bench, maximum_packet_size=len(exact))
+    _client, auth = begun(bench, maximum_packet_size=len(exact))
     assert encode(auth, MQTT_5) == exact
     small = bench.client()
     given = properties(authentication_method="plain", maximum_packet_size=len(exact) - 1)

@@ -1,5 +1,7 @@
 """What a Client asks for in CONNECT: packet sizes, Topic Aliases, less information (MQTT 5.0, 3.1.2.11)."""
 
+from typing import Any
+
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
@@ -60,7 +62,7 @@ async def test_a_publish_that_is_too_large_for_its_receiver_is_discarded(client:
 @pytest.mark.mqtt5("3.1.2-25")
 @pytest.mark.parametrize("qos", [1, 2])
 async def test_a_discarded_message_counts_as_sent(client: Clients, qos: int) -> None:
-    options: dict[str, object] = {"maximum_packet_size": 60, "session_expiry_interval": 100}
+    options: dict[str, Any] = {"maximum_packet_size": 60, "session_expiry_interval": 100}
     receiver = await client.connected("a", **options)
     await receiver.subscribe("t", qos)
     sender = await client.connected("sender")
@@ -112,7 +114,7 @@ def test_connack_keeps_to_the_maximum_packet_size_or_the_client_is_refused(maxim
     data = client.received_bytes()
     assert len(data) <= maximum
     if client.closed:
-        assert data in (b"", b"\x20\x03\0\x95\0") or len(data) > 5
+        assert data[:1] + data[3:4] == (b"\x20\x95" if maximum >= 5 else b"")
         assert bench.server.realm.sessions == {}
     else:
         assert data[3] == 0
@@ -186,7 +188,7 @@ def test_the_server_sends_no_topic_alias_above_the_maximum_of_the_client(maximum
 
 @pytest.mark.mqtt5("3.1.2-27")
 @pytest.mark.parametrize("values", [{}, {"topic_alias_maximum": 0}], ids=["absent", "zero"])
-async def test_the_server_sends_no_topic_alias_unasked(client: Clients, values: dict[str, object]) -> None:
+async def test_the_server_sends_no_topic_alias_unasked(client: Clients, values: dict[str, Any]) -> None:
     receiver = await client.connected("a", **values)
     await receiver.subscribe("t")
     for _ in range(10):

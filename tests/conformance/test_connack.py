@@ -1,5 +1,7 @@
 """CONNACK: when it comes, and what it says of the Server (MQTT 5.0, 3.2)."""
 
+from typing import Any
+
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Refusal
@@ -209,7 +211,9 @@ async def test_a_topic_alias_above_the_maximum_of_the_server_is_an_error(
 )
 async def test_what_is_not_available_is_told(client: Clients, broker_with: Brokers, name: str) -> None:
     assert getattr(await told(await client()), name) is None
-    assert getattr(await told(await client(broker=await broker_with(**{name: False}))), name) == 0
+    limits: dict[str, Any] = {name: False}
+    lacking = await broker_with(**limits)
+    assert getattr(await told(await client(broker=lacking)), name) == 0
 
 
 # -- Server Keep Alive
@@ -217,7 +221,8 @@ async def test_what_is_not_available_is_told(client: Clients, broker_with: Broke
 
 @pytest.mark.mqtt5("3.2.2-21", "3.2.2-22", "3.1.2-21", "3.1.2-22")
 @pytest.mark.parametrize(
-    ("asked", "told", "closes_after"), [(10, None, 15), (20, None, 30), (21, 20, 30), (65535, 20, 30), (0, 20, 30)]
+    ("asked", "told", "closes_after"),
+    [(10, None, 15), (20, None, 30), (21, 20, 30), (65535, 20, 30), (0, 20, 30)],
 )
 def test_the_keep_alive_is_that_of_the_server_where_it_says_one(
     asked: int, told: int | None, closes_after: int

@@ -1,6 +1,7 @@
 """Which Session a Client gets, and how long it is kept (MQTT 5.0, 3.1.2.4, 3.1.2.11.2, 3.1.3.1, 3.1.4)."""
 
 import string
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_the_interval_begins_when_the_network_connection_is_closed() -> None:
 @pytest.mark.mqtt5("3.1.2-23", "4.1.0-2")
 @pytest.mark.parametrize("values", [{}, {"session_expiry_interval": 0}], ids=["absent", "zero"])
 async def test_without_a_session_expiry_interval_the_session_ends_with_its_network_connection(
-    client: Clients, values: dict[str, object]
+    client: Clients, values: dict[str, Any]
 ) -> None:
     first = await client.connected("a", **values)
     await leave(first)

@@ -5,6 +5,7 @@ import pytest
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import Puback, Publish, Pubrec
 from support.exchange import deliver, lasting, leave, messages, payloads, take
+from support.loopback import Clients
 
 VERSIONS = [3, 4, 5]
 
@@ -14,7 +15,7 @@ VERSIONS = [3, 4, 5]
 @pytest.mark.mqtt5("4.3.1-1", "4.3.2-2", "4.3.3-2")
 @pytest.mark.mqtt311("4.3.1-1", "4.3.2-1", "4.3.3-1")
 async def test_the_qos_is_the_lesser_of_published_and_granted(
-    client, subscribing: int, publishing: int
+    client: Clients, subscribing: int, publishing: int
 ) -> None:
     subscribers = [await client.connected(f"s{granted}", subscribing) for granted in range(3)]
     for granted, subscriber in enumerate(subscribers):
@@ -32,7 +33,7 @@ async def test_the_qos_is_the_lesser_of_published_and_granted(
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize("qos", [0, 1, 2])
 async def test_the_properties_of_mqtt_5_are_left_out_for_older_clients(
-    client, version: int, qos: int
+    client: Clients, version: int, qos: int
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
@@ -49,7 +50,7 @@ async def test_the_properties_of_mqtt_5_are_left_out_for_older_clients(
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152])
 @pytest.mark.parametrize(("publishing", "subscribing"), [(4, 4), (5, 5), (4, 5), (5, 4)])
 async def test_a_payload_of_any_size_arrives_as_it_is(
-    client, publishing: int, subscribing: int, size: int
+    client: Clients, publishing: int, subscribing: int, size: int
 ) -> None:
     payload = bytes(number % 251 for number in range(size))
     subscriber = await client.connected("subscriber", subscribing)
@@ -71,7 +72,7 @@ async def test_a_payload_of_any_size_arrives_as_it_is(
 @pytest.mark.mqtt5("3.3.4-2")
 @pytest.mark.mqtt311("3.3.5-1")
 async def test_overlapping_subscriptions_deliver_once_at_their_maximum_qos(
-    client, version: int, qos: int
+    client: Clients, version: int, qos: int
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     for granted, topic_filter in enumerate(["a/b", "a/#", "+/b"]):
@@ -83,7 +84,9 @@ async def test_overlapping_subscriptions_deliver_once_at_their_maximum_qos(
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.4-3", "3.3.4-4", "3.3.4-5")
-async def test_the_message_bears_the_subscription_identifiers_of_all_that_match(client, qos: int) -> None:
+async def test_the_message_bears_the_subscription_identifiers_of_all_that_match(
+    client: Clients, qos: int
+) -> None:
     subscriber = await client.connected("subscriber")
     given = {"a/b": 1, "a/#": 268_435_455, "+/b": 0, "a/+": 1, "c": 7}
     for topic_filter, identifier in given.items():
@@ -103,7 +106,9 @@ async def test_the_message_bears_the_subscription_identifiers_of_all_that_match(
 
 
 @pytest.mark.mqtt5("3.3.4-3", "3.3.4-4")
-async def test_a_subscription_identifier_is_of_one_client_and_replaced_with_its_subscription(client) -> None:
+async def test_a_subscription_identifier_is_of_one_client_and_replaced_with_its_subscription(
+    client: Clients
+) -> None:
     one = await client.connected("one")
     await one.subscribe("a", 1, identifier=1)
     two = await client.connected("two")
@@ -122,7 +127,7 @@ async def test_a_subscription_identifier_is_of_one_client_and_replaced_with_its_
 
 
 @pytest.mark.mqtt5("3.3.4-3")
-async def test_the_subscription_identifier_outlasts_the_network_connection(client) -> None:
+async def test_the_subscription_identifier_outlasts_the_network_connection(client: Clients) -> None:
     subscriber = await client.connected("subscriber", **lasting(5))
     await subscriber.subscribe("a", 1, identifier=9)
     await leave(subscriber)
@@ -141,7 +146,7 @@ async def test_the_subscription_identifier_outlasts_the_network_connection(clien
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.8.3-3")
-async def test_no_local_keeps_a_client_from_its_own_messages_only(client, qos: int) -> None:
+async def test_no_local_keeps_a_client_from_its_own_messages_only(client: Clients, qos: int) -> None:
     both = await client.connected("both")
     await both.subscribe("a", 2, no_local=True)
     other = await client.connected("other")
@@ -151,7 +156,7 @@ async def test_no_local_keeps_a_client_from_its_own_messages_only(client, qos: i
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_without_no_local_a_client_is_sent_its_own_messages(client, version: int) -> None:
+async def test_without_no_local_a_client_is_sent_its_own_messages(client: Clients, version: int) -> None:
     both = await client.connected("both", version)
     await both.subscribe("a", 0)
     both.publish("a", b"own")
@@ -159,7 +164,7 @@ async def test_without_no_local_a_client_is_sent_its_own_messages(client, versio
 
 
 @pytest.mark.mqtt5("3.8.3-3", "3.3.4-2", "3.3.4-4")
-async def test_no_local_of_one_subscription_does_not_hide_the_others(client) -> None:
+async def test_no_local_of_one_subscription_does_not_hide_the_others(client: Clients) -> None:
     both = await client.connected("both")
     await both.subscribe("a/#", 2, no_local=True, identifier=1)
     await both.subscribe("a/b", 1, identifier=2)
@@ -178,7 +183,7 @@ async def test_no_local_of_one_subscription_does_not_hide_the_others(client) -> 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.1.2-24", "3.1.2-25")
 async def test_what_is_too_large_for_a_client_counts_as_delivered_and_the_rest_goes_on(
-    client, qos: int
+    client: Clients, qos: int
 ) -> None:
     fitting = encode(Publish("a", b"x" * 100, qos, packet_id=qos), 5)
     options = {"maximum_packet_size": len(fitting), "receive_maximum": 1}
@@ -202,7 +207,7 @@ async def test_what_is_too_large_for_a_client_counts_as_delivered_and_the_rest_g
 
 
 @pytest.mark.mqtt5("3.1.2-24", "3.1.2-25")
-async def test_what_became_too_large_for_the_client_is_not_sent_again(client) -> None:
+async def test_what_became_too_large_for_the_client_is_not_sent_again(client: Clients) -> None:
     subscriber = await client.connected("subscriber", **lasting(5))
     await subscriber.subscribe("a", 1)
     publisher = await client.connected("publisher")
@@ -218,7 +223,7 @@ async def test_what_became_too_large_for_the_client_is_not_sent_again(client) ->
 
 
 @pytest.mark.mqtt5("3.1.2-24")
-async def test_a_retained_message_that_is_too_large_does_not_stop_the_others(client) -> None:
+async def test_a_retained_message_that_is_too_large_does_not_stop_the_others(client: Clients) -> None:
     publisher = await client.connected("publisher")
     for number in range(10):
         publisher.publish(f"r/{number}", b"x" * (1000 if number % 2 else 10), 1, retain=True)

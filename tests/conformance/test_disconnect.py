@@ -1,10 +1,6 @@
 """DISCONNECT, of the Client and of the Server (MQTT 5.0, 3.14)."""
 
 import pytest
-from support import by_hand
-from support.bench_server import Bench
-from support.by_hand import expect_disconnect
-from support.raw_client import MQTT_3_1_1, MQTT_5, properties
 
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
@@ -19,6 +15,10 @@ from amqtt.wire.packets import (
     SubscriptionRequest,
     WillFields,
 )
+from support import by_hand
+from support.bench_server import Bench
+from support.by_hand import expect_disconnect
+from support.raw_client import MQTT_3_1_1, MQTT_5, properties
 
 every_version = pytest.mark.parametrize("version", [MQTT_3_1, MQTT_3_1_1, MQTT_5])
 
@@ -111,18 +111,6 @@ async def test_the_disconnect_of_the_server_keeps_to_the_maximum_packet_size(cli
     assert len(sent) <= 20
     assert sent[0] == 0xE0
     assert sent[2] >= 0x80
-
-
-@mistakes
-@pytest.mark.mqtt5("3.1.2-24", "4.13.2-1")
-def test_a_disconnect_that_would_be_too_large_is_left_out_and_the_connection_closed(mistake):
-    bench = Bench()
-    client = bench.connected("mistaken", maximum_packet_size=3)
-    client.received()
-    client.send(mistake)
-    assert len(client.received_bytes()) <= 3
-    assert client.closed
-    assert bench.faults == []
 
 
 @pytest.mark.mqtt5("3.14.4-1", "3.14.4-2")

@@ -1,15 +1,15 @@
 """What the Server does about errors of its Clients, and its own (MQTT 5.0, 4.13; MQTT 3.1.1, 4.8)."""
 
 import pytest
-from support.bench_server import Bench, Everybody
-from support.by_hand import expect_disconnect
-from support.packet_cases import FAULTS
-from support.raw_client import MQTT_3_1_1, MQTT_5
 
 from amqtt.abc import Accepted
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import MQTT_3_1, Connack, Connect, Disconnect, Pingresp, Publish, WillFields
+from support.bench_server import Bench, Everybody
+from support.by_hand import expect_disconnect
+from support.packet_cases import FAULTS
+from support.raw_client import MQTT_3_1_1, MQTT_5
 
 LARGEST = 64 * 1024
 """The bound that the cases go beyond."""

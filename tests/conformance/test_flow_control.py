@@ -17,11 +17,13 @@ from amqtt.wire.packets import (
     Unsubscribe,
 )
 from support.exchange import answer, lasting, leave, messages, payloads, take
+from support.loopback import Brokers, Clients
+from support.raw_client import RawClient
 
 ALL_VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
 
 
-async def burst(client, count: int, qos: int, topic: str = "a", version: int = 5):
+async def burst(client: Clients, count: int, qos: int, topic: str = "a", version: int = 5) -> RawClient:
     """A publisher that has published this many messages, all at once."""
     publisher = await client.connected("publisher", version)
     unsent = deque(range(1, count + 1))
@@ -46,7 +48,9 @@ async def burst(client, count: int, qos: int, topic: str = "a", version: int = 5
 @pytest.mark.parametrize("maximum", [1, 2, 7])
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.4-9", "4.9.0-1", "4.9.0-2")
-async def test_no_more_than_receive_maximum_is_sent_unacknowledged(client, qos: int, maximum: int) -> None:
+async def test_no_more_than_receive_maximum_is_sent_unacknowledged(
+    client: Clients, qos: int, maximum: int
+) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=maximum)
     await subscriber.subscribe("a", qos)
     await burst(client, 20, qos)
@@ -67,7 +71,7 @@ async def test_no_more_than_receive_maximum_is_sent_unacknowledged(client, qos: 
 
 
 @pytest.mark.mqtt5("3.3.4-9", "4.9.0-2")
-async def test_qos_1_and_2_share_the_send_quota(client) -> None:
+async def test_qos_1_and_2_share_the_send_quota(client: Clients) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=2)
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher")
@@ -81,7 +85,7 @@ async def test_qos_1_and_2_share_the_send_quota(client) -> None:
 
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.9.0-1")
-async def test_a_client_that_names_no_receive_maximum_is_sent_messages(client, version: int) -> None:
+async def test_a_client_that_names_no_receive_maximum_is_sent_messages(client: Clients, version: int) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 1)
     await burst(client, 50, 1)
@@ -89,7 +93,7 @@ async def test_a_client_that_names_no_receive_maximum_is_sent_messages(client, v
 
 
 @pytest.mark.mqtt5("4.9.0-1", "4.9.0-2")
-async def test_the_send_quota_begins_anew_with_the_network_connection(client) -> None:
+async def test_the_send_quota_begins_anew_with_the_network_connection(client: Clients) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=2, **lasting(5))
     await subscriber.subscribe("a", 1)
     await burst(client, 10, 1)
@@ -104,7 +108,7 @@ async def test_the_send_quota_begins_anew_with_the_network_connection(client) ->
 
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.4-10", "4.9.0-3")
-async def test_without_send_quota_everything_else_goes_on(client, qos: int) -> None:
+async def test_without_send_quota_everything_else_goes_on(client: Clients, qos: int) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=1)
     await subscriber.subscribe("a", qos)
     await burst(client, 5, qos)
@@ -121,7 +125,7 @@ async def test_without_send_quota_everything_else_goes_on(client, qos: int) -> N
 
 
 @pytest.mark.mqtt5("3.3.4-10", "4.9.0-3")
-async def test_pubrel_is_sent_again_whatever_the_send_quota(client) -> None:
+async def test_pubrel_is_sent_again_whatever_the_send_quota(client: Clients) -> None:
     subscriber = await client.connected("subscriber", **lasting(5))
     await subscriber.subscribe("a", 2)
     await burst(client, 3, 2)
@@ -140,12 +144,12 @@ async def test_pubrel_is_sent_again_whatever_the_send_quota(client) -> None:
 @pytest.mark.parametrize("maximum", [1, 3, 20])
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.4-9", "4.6.0-5", "4.9.0-2")
-async def test_a_burst_arrives_completely_and_in_order(client, qos: int, maximum: int) -> None:
+async def test_a_burst_arrives_completely_and_in_order(client: Clients, qos: int, maximum: int) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=maximum)
     await subscriber.subscribe("a", qos)
     await burst(client, 1000, qos)
     unacknowledged: set[int] = set()
-    numbers = []
+    numbers: list[int] = []
     while len(numbers) < 1000 or unacknowledged:
         packet = await subscriber.receive()
         if isinstance(packet, Publish):
@@ -166,7 +170,7 @@ async def test_a_burst_arrives_completely_and_in_order(client, qos: int, maximum
 @pytest.mark.mqtt5("4.6.0-5", "4.6.0-6")
 @pytest.mark.mqtt311("4.6.0-5", "4.6.0-6")
 async def test_every_topic_is_an_ordered_topic(
-    client, version: int, publisher_version: int, qos: int
+    client: Clients, version: int, publisher_version: int, qos: int
 ) -> None:
     subscribers = [await client.connected(f"s{granted}", version) for granted in range(3)]
     for granted, subscriber in enumerate(subscribers):
@@ -182,7 +186,7 @@ async def test_every_topic_is_an_ordered_topic(
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.6.0-5")
 @pytest.mark.mqtt311("4.6.0-6")
-async def test_a_burst_is_in_order_for_a_client_that_comes_and_goes(client, version: int) -> None:
+async def test_a_burst_is_in_order_for_a_client_that_comes_and_goes(client: Clients, version: int) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
     await subscriber.subscribe("a", 1)
@@ -198,7 +202,7 @@ async def test_a_burst_is_in_order_for_a_client_that_comes_and_goes(client, vers
 
 
 async def test_a_message_that_does_not_fit_into_the_queue_leaves_what_waits_in_order(
-    client, broker_with
+    client: Clients, broker_with: Brokers
 ) -> None:
     broker = await broker_with(maximum_queued_messages=5)
     absent = await client.connected("absent", broker=broker, **lasting(5))
@@ -210,3 +214,30 @@ async def test_a_message_that_does_not_fit_into_the_queue_leaves_what_waits_in_o
     await publisher.sync()
     absent = await client.connected("absent", broker=broker, **lasting(5))
     assert await payloads(absent) == [b"1", b"2", b"3", b"4", b"5"]
+
+
+@ALL_VERSIONS
+@pytest.mark.mqtt5("4.6.0-5")
+@pytest.mark.mqtt311("4.6.0-6")
+async def test_the_server_acknowledges_in_the_order_in_which_it_received(client: Clients, version: int) -> None:
+    publisher = await client.connected("publisher", version)
+    ids = [9, 3, 60_000, 1, 7, 2]
+    for qos, kind in ((1, Puback), (2, Pubrec)):
+        publisher.send(*[Publish("a", b"x", qos, packet_id=packet_id) for packet_id in ids])
+        answers = await publisher.sync()
+        assert [(type(packet), packet.packet_id) for packet in answers] == [(kind, number) for number in ids]
+    publisher.send(*[Pubrel(packet_id) for packet_id in reversed(ids)])
+    assert [packet.packet_id for packet in await publisher.sync()] == ids[::-1]
+
+
+@ALL_VERSIONS
+@pytest.mark.mqtt5("4.6.0-5")
+@pytest.mark.mqtt311("4.6.0-6")
+async def test_pubrel_is_sent_in_the_order_of_pubrec(client: Clients, version: int) -> None:
+    subscriber = await client.connected("subscriber", version)
+    await subscriber.subscribe("a", 2)
+    await burst(client, 6, 2)
+    ids = [message.packet_id for message in await messages(subscriber)]
+    shuffled = [ids[at] for at in (3, 0, 5, 1, 4, 2)]
+    subscriber.send(*[Pubrec(packet_id) for packet_id in shuffled])
+    assert [packet.packet_id for packet in await subscriber.sync()] == shuffled

@@ -5,11 +5,11 @@ import random
 import tracemalloc
 
 import pytest
-from support.packet_cases import FAULTS, VALID
-from support.raw_client import MQTT_3_1_1, MQTT_5, RawClient
 
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import Connect, Publish, Subscribe, SubscriptionRequest, WillFields
+from support.packet_cases import FAULTS, VALID
+from support.raw_client import MQTT_3_1_1, MQTT_5, RawClient
 
 BAD_CONNECTIONS = 2000
 BOUND = 512 * 1024
@@ -28,7 +28,7 @@ def mischief(number):
         first[number % len(first)],
         connect[:-1],
         connect + connect,
-        random.Random(number).randbytes(200),  # noqa: S311 - to be the same each time
+        random.Random(number).randbytes(200),
         b"\x00",
         connect + subscribe + encode(Publish("x", bytes(1000)), version)[:-1],
     ]
@@ -78,7 +78,7 @@ async def test_memory_does_not_grow_with_bad_connections(broker, client):
 @pytest.mark.mqtt311("4.8.0-1")
 @pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 async def test_valid_packets_with_a_byte_changed_do_no_harm(broker, client, version):
-    chance = random.Random(version)  # noqa: S311 - to be the same each time
+    chance = random.Random(version)
     witness = await client.connected("witness")
     await witness.subscribe("witness", 1)
     address = broker.listeners["test"].addresses[0]

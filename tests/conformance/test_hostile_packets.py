@@ -7,9 +7,6 @@ served, and no Fault (the fixtures see to that).
 import asyncio
 
 import pytest
-from support import by_hand
-from support.by_hand import expect_disconnect
-from support.raw_client import MQTT_3_1_1, MQTT_5, properties
 
 from amqtt.abc import Accepted, AuthenticationExchange, Authenticator, Challenge
 from amqtt.sessions.permissions import Permissions
@@ -32,6 +29,9 @@ from amqtt.wire.packets import (
     Unsuback,
     Unsubscribe,
 )
+from support import by_hand
+from support.by_hand import expect_disconnect
+from support.raw_client import MQTT_3_1_1, MQTT_5, properties
 
 both_versions = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 
@@ -125,7 +125,9 @@ async def test_new_anything_but_connect_closes_without_an_answer(client, version
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in ("AUTH", "DISCONNECT")])
 @pytest.mark.mqtt5("3.1.2-30", "3.14.0-1", "4.12.0-6", "4.13.1-1", "4.13.2-1")
-async def test_connecting_with_enhanced_authentication_only_auth_and_disconnect_are_allowed(broker, client, name):
+async def test_connecting_with_an_authentication_method_only_auth_and_disconnect_are_allowed(
+    broker, client, name
+):
     broker.server.authenticator = Asks()
     half = await client()
     half.send(Connect("half", properties=properties(authentication_method="endless")))
@@ -152,7 +154,9 @@ async def test_connecting_a_client_may_disconnect(broker, client):
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.mqtt5("3.1.0-2", "3.1.4-5", "4.13.1-1")
 @pytest.mark.mqtt311("3.1.0-2", "3.1.4-5", "4.8.0-1")
-async def test_connecting_what_is_not_allowed_is_found_when_the_answer_is_there(broker, client, version, name):
+async def test_connecting_what_is_not_allowed_is_found_when_the_answer_is_there(
+    broker, client, version, name
+):
     broker.server.authenticator = waits = Waits()
     half = await client(version)
     packet, reason_code = REFUSED[name]
@@ -235,12 +239,10 @@ async def test_closing_nothing_is_heard_any_more(broker, client, version, name, 
 
 
 @both_versions
-@pytest.mark.parametrize("kind", range(1, 15))
+@pytest.mark.parametrize("kind", [1, 2, *range(4, 15)])
 @pytest.mark.mqtt5("2.1.3-1", "4.13.1-1")
 @pytest.mark.mqtt311("2.2.2-1", "2.2.2-2", "4.8.0-1")
 async def test_connected_wrong_flags_of_any_type_but_publish_are_malformed(client, version, kind):
-    if kind == 3:
-        pytest.skip("each flag of PUBLISH means something")
     right = 2 if kind in (6, 8, 10) else 0
     sender = await client.connected("sender", version)
     sender.send(bytes((kind << 4 | (right ^ 1), 0)))
@@ -276,7 +278,8 @@ async def test_a_first_packet_beyond_the_bound_of_connect_is_refused_by_its_leng
 @both_versions
 @pytest.mark.parametrize("first", [0x30, 0x32, 0x40, 0x62, 0x82, 0xA2, 0xC0, 0xE0])
 @pytest.mark.parametrize(
-    "length", [b"\xff\xff\xff\xff", b"\x80\x80\x80\x80\x00", b"\xff\xff\xff\xff\x7f", b"\x80\x00", b"\xff\x80\x00"]
+    "length",
+    [b"\xff\xff\xff\xff", b"\x80\x80\x80\x80\x00", b"\xff\xff\xff\xff\x7f", b"\x80\x00", b"\xff\x80\x00"],
 )
 @pytest.mark.mqtt5("1.5.5-1", "4.13.1-1")
 @pytest.mark.mqtt311("4.8.0-1")

@@ -1,10 +1,10 @@
 """PINGREQ and PINGRESP (MQTT 5.0, 3.12 and 3.13)."""
 
 import pytest
-from support.by_hand import expect_disconnect
-from support.raw_client import MQTT_3_1_1, MQTT_5
 
 from amqtt.wire.packets import MQTT_3_1, Pingreq, Pingresp
+from support.by_hand import expect_disconnect
+from support.raw_client import MQTT_3_1_1, MQTT_5
 
 every_version = pytest.mark.parametrize("version", [MQTT_3_1, MQTT_3_1_1, MQTT_5])
 

@@ -5,6 +5,8 @@ import pytest
 from amqtt.wire.packets import Puback, Pubcomp, Publish, Pubrec, Unsuback, Unsubscribe
 from amqtt.wire.primitives import string_field
 from support.exchange import deliver, frame, leave, messages, payloads, refused
+from support.loopback import Clients
+from support.raw_client import RawClient
 
 ALL_VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
 MALFORMED = 0x81
@@ -22,7 +24,7 @@ def publish_with_flags(flags: int, version: int) -> bytes:
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.1-3")
 @pytest.mark.mqtt311("3.3.1-3")
-async def test_the_dup_flag_of_a_publisher_is_not_handed_on(client, version: int, qos: int) -> None:
+async def test_the_dup_flag_of_a_publisher_is_not_handed_on(client: Clients, version: int, qos: int) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", qos)
     publisher = await client.connected("publisher", version)
@@ -35,7 +37,7 @@ async def test_the_dup_flag_of_a_publisher_is_not_handed_on(client, version: int
 @ALL_VERSIONS
 @pytest.mark.mqtt5("3.3.1-2", "4.3.1-1")
 @pytest.mark.mqtt311("3.3.1-2", "4.3.1-1")
-async def test_a_qos_0_message_is_sent_with_dup_0(client, version: int) -> None:
+async def test_a_qos_0_message_is_sent_with_dup_0(client: Clients, version: int) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 0)
     publisher = await client.connected("publisher", version)
@@ -50,7 +52,7 @@ async def test_a_qos_0_message_is_sent_with_dup_0(client, version: int) -> None:
 @ALL_VERSIONS
 @pytest.mark.mqtt5("3.3.1-2")
 @pytest.mark.mqtt311("3.3.1-2")
-async def test_dup_at_qos_0_is_refused_and_not_delivered(client, version: int) -> None:
+async def test_dup_at_qos_0_is_refused_and_not_delivered(client: Clients, version: int) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher", version)
@@ -63,7 +65,9 @@ async def test_dup_at_qos_0_is_refused_and_not_delivered(client, version: int) -
 @pytest.mark.parametrize("flags", [0x06, 0x07, 0x0E, 0x0F])
 @pytest.mark.mqtt5("3.3.1-4")
 @pytest.mark.mqtt311("3.3.1-4")
-async def test_both_qos_bits_set_close_the_network_connection(client, version: int, flags: int) -> None:
+async def test_both_qos_bits_set_close_the_network_connection(
+    client: Clients, version: int, flags: int
+) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher", version)
@@ -76,7 +80,9 @@ async def test_both_qos_bits_set_close_the_network_connection(client, version: i
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.1-5", "3.3.1-9")
 @pytest.mark.mqtt311("3.3.1-5", "3.3.1-6", "3.3.1-8")
-async def test_a_future_subscriber_is_sent_the_last_retained_message(client, version: int, qos: int) -> None:
+async def test_a_future_subscriber_is_sent_the_last_retained_message(
+    client: Clients, version: int, qos: int
+) -> None:
     publisher = await client.connected("publisher", version)
     for payload in (b"first", b"last"):
         publisher.publish("a/b", payload, qos, retain=True)
@@ -94,7 +100,9 @@ async def test_a_future_subscriber_is_sent_the_last_retained_message(client, ver
 @ALL_VERSIONS
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt311("3.3.1-7")
-async def test_a_retained_message_of_qos_0_replaces_one_of_any_qos(client, version: int, qos: int) -> None:
+async def test_a_retained_message_of_qos_0_replaces_one_of_any_qos(
+    client: Clients, version: int, qos: int
+) -> None:
     publisher = await client.connected("publisher", version)
     publisher.publish("a", b"old", qos, retain=True)
     publisher.publish("a", b"new", 0, retain=True)
@@ -109,7 +117,7 @@ async def test_a_retained_message_of_qos_0_replaces_one_of_any_qos(client, versi
 @pytest.mark.mqtt5("3.3.1-6", "3.3.1-7")
 @pytest.mark.mqtt311("3.3.1-10", "3.3.1-11")
 async def test_an_empty_retained_message_is_delivered_and_removes_the_retained_one(
-    client, version: int, qos: int
+    client: Clients, version: int, qos: int
 ) -> None:
     live = await client.connected("live", version)
     await live.subscribe("a")
@@ -126,7 +134,7 @@ async def test_an_empty_retained_message_is_delivered_and_removes_the_retained_o
 @ALL_VERSIONS
 @pytest.mark.mqtt5("3.3.1-7")
 @pytest.mark.mqtt311("3.3.1-11")
-async def test_an_empty_retained_message_is_not_retained(client, version: int) -> None:
+async def test_an_empty_retained_message_is_not_retained(client: Clients, version: int) -> None:
     publisher = await client.connected("publisher", version)
     publisher.publish("never/set", b"", retain=True)
     await publisher.sync()
@@ -140,7 +148,7 @@ async def test_an_empty_retained_message_is_not_retained(client, version: int) -
 @pytest.mark.mqtt5("3.3.1-8")
 @pytest.mark.mqtt311("3.3.1-12")
 async def test_a_message_without_retain_leaves_the_retained_one_alone(
-    client, version: int, payload: bytes
+    client: Clients, version: int, payload: bytes
 ) -> None:
     publisher = await client.connected("publisher", version)
     publisher.publish("a", b"kept", 1, retain=True)
@@ -154,7 +162,9 @@ async def test_a_message_without_retain_leaves_the_retained_one_alone(
 
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.mqtt311("3.3.1-9")
-async def test_an_established_subscription_is_sent_retain_0_before_mqtt_5(client, version: int) -> None:
+async def test_an_established_subscription_is_sent_retain_0_before_mqtt_5(
+    client: Clients, version: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 1)
     publisher = await client.connected("publisher", version)
@@ -166,7 +176,7 @@ async def test_an_established_subscription_is_sent_retain_0_before_mqtt_5(client
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.1-12", "3.3.1-13")
-async def test_retain_as_published_decides_over_the_retain_flag(client, qos: int) -> None:
+async def test_retain_as_published_decides_over_the_retain_flag(client: Clients, qos: int) -> None:
     keeps = await client.connected("keeps")
     await keeps.subscribe("a", qos, retain_as_published=True)
     clears = await client.connected("clears")
@@ -181,7 +191,7 @@ async def test_retain_as_published_decides_over_the_retain_flag(client, qos: int
 
 
 @pytest.mark.mqtt5("3.3.1-13")
-async def test_retain_as_published_holds_for_what_waited_for_the_client(client) -> None:
+async def test_retain_as_published_holds_for_what_waited_for_the_client(client: Clients) -> None:
     options = {"clean_start": False, "session_expiry_interval": 3600}
     subscriber = await client.connected("subscriber", **options)
     await subscriber.subscribe("a", 1, retain_as_published=True)
@@ -196,7 +206,9 @@ async def test_retain_as_published_holds_for_what_waited_for_the_client(client) 
 
 @pytest.mark.parametrize("retain_as_published", [False, True])
 @pytest.mark.mqtt5("3.3.1-9")
-async def test_a_message_that_was_retained_comes_with_retain_1(client, retain_as_published: bool) -> None:
+async def test_a_message_that_was_retained_comes_with_retain_1(
+    client: Clients, retain_as_published: bool
+) -> None:
     publisher = await client.connected("publisher")
     publisher.publish("a", b"x", retain=True)
     await publisher.sync()
@@ -205,7 +217,7 @@ async def test_a_message_that_was_retained_comes_with_retain_1(client, retain_as
     assert [(m.payload, m.retain) for m in await messages(subscriber)] == [(b"x", True)]
 
 
-async def retained(client) -> None:
+async def retained(client: Clients) -> None:
     publisher = await client.connected("publisher")
     publisher.publish("a/1", b"one", 1, retain=True)
     publisher.publish("a/2", b"two", 1, retain=True, packet_id=2)
@@ -214,7 +226,7 @@ async def retained(client) -> None:
 
 
 @pytest.mark.mqtt5("3.3.1-9")
-async def test_retain_handling_0_sends_retained_messages_at_every_subscribe(client) -> None:
+async def test_retain_handling_0_sends_retained_messages_at_every_subscribe(client: Clients) -> None:
     await retained(client)
     subscriber = await client.connected("subscriber")
     for _ in range(2):
@@ -223,7 +235,7 @@ async def test_retain_handling_0_sends_retained_messages_at_every_subscribe(clie
 
 
 @pytest.mark.mqtt5("3.3.1-10")
-async def test_retain_handling_1_sends_them_only_to_a_new_subscription(client) -> None:
+async def test_retain_handling_1_sends_them_only_to_a_new_subscription(client: Clients) -> None:
     await retained(client)
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("a/+", retain_handling=1)
@@ -237,7 +249,7 @@ async def test_retain_handling_1_sends_them_only_to_a_new_subscription(client) -
 
 
 @pytest.mark.mqtt5("3.3.1-10")
-async def test_retain_handling_1_knows_the_subscriptions_of_a_resumed_session(client) -> None:
+async def test_retain_handling_1_knows_the_subscriptions_of_a_resumed_session(client: Clients) -> None:
     await retained(client)
     options = {"clean_start": False, "session_expiry_interval": 3600}
     subscriber = await client.connected("subscriber", **options)
@@ -251,7 +263,7 @@ async def test_retain_handling_1_knows_the_subscriptions_of_a_resumed_session(cl
 
 
 @pytest.mark.mqtt5("3.3.1-11")
-async def test_retain_handling_2_sends_no_retained_messages(client) -> None:
+async def test_retain_handling_2_sends_no_retained_messages(client: Clients) -> None:
     await retained(client)
     subscriber = await client.connected("subscriber")
     for _ in range(2):
@@ -261,7 +273,9 @@ async def test_retain_handling_2_sends_no_retained_messages(client) -> None:
 
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.mqtt311("3.3.1-6")
-async def test_before_mqtt_5_every_subscribe_is_sent_the_retained_messages(client, version: int) -> None:
+async def test_before_mqtt_5_every_subscribe_is_sent_the_retained_messages(
+    client: Clients, version: int
+) -> None:
     await retained(client)
     subscriber = await client.connected("subscriber", version)
     for _ in range(2):
@@ -274,7 +288,7 @@ async def test_before_mqtt_5_every_subscribe_is_sent_the_retained_messages(clien
 @pytest.mark.parametrize("granted", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.1-5")
 @pytest.mark.mqtt311("3.3.1-5")
-async def test_a_retained_message_comes_at_the_lesser_qos(client, granted: int) -> None:
+async def test_a_retained_message_comes_at_the_lesser_qos(client: Clients, granted: int) -> None:
     publisher = await client.connected("publisher", 4)
     for qos in range(3):
         await deliver_retained(publisher, f"q/{qos}", qos)
@@ -284,7 +298,7 @@ async def test_a_retained_message_comes_at_the_lesser_qos(client, granted: int) 
     assert {m.topic: m.qos for m in await messages(subscriber)} == expected
 
 
-async def deliver_retained(publisher, topic: str, qos: int) -> None:
+async def deliver_retained(publisher: RawClient, topic: str, qos: int) -> None:
     publisher.send(Publish(topic, b"x", qos, True, False, 1 if qos else 0))
     if qos == 1:
         await publisher.expect(Puback)

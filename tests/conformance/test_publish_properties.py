@@ -6,6 +6,7 @@ from amqtt.wire.packets import Puback, Publish, Pubrec
 from amqtt.wire.primitives import string_field
 from support.bench_server import Bench
 from support.exchange import frame, leave, messages, raw_publish, refused
+from support.loopback import Clients
 from support.raw_client import properties
 
 MALFORMED = 0x81
@@ -43,7 +44,7 @@ def forwarded(message: Publish) -> dict[str, object]:
 @pytest.mark.parametrize("values", PUBLISHED.values(), ids=PUBLISHED.keys())
 @pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
 async def test_every_subscriber_is_sent_the_properties_unaltered(
-    client, values: dict[str, object], qos: int
+    client: Clients, values: dict[str, object], qos: int
 ) -> None:
     payload = "é".encode()
     first = await client.connected("first")
@@ -63,7 +64,9 @@ async def test_every_subscriber_is_sent_the_properties_unaltered(
 
 @pytest.mark.parametrize("values", PUBLISHED.values(), ids=PUBLISHED.keys())
 @pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
-async def test_the_properties_outlast_the_absence_of_the_client(client, values: dict[str, object]) -> None:
+async def test_the_properties_outlast_the_absence_of_the_client(
+    client: Clients, values: dict[str, object]
+) -> None:
     options = {"clean_start": False, "session_expiry_interval": 3600}
     subscriber = await client.connected("subscriber", **options)
     await subscriber.subscribe("a", 1)
@@ -81,7 +84,7 @@ async def test_the_properties_outlast_the_absence_of_the_client(client, values: 
 
 @pytest.mark.parametrize("name", NOT_UTF_8)
 @pytest.mark.mqtt5("3.3.2-1")
-async def test_a_topic_name_that_is_not_utf_8_is_refused(client, name: bytes) -> None:
+async def test_a_topic_name_that_is_not_utf_8_is_refused(client: Clients, name: bytes) -> None:
     publisher = await client.connected("publisher")
     publisher.send(raw_publish(name))
     await refused(publisher, MALFORMED, PROTOCOL_ERROR, TOPIC_NAME_INVALID)
@@ -91,7 +94,7 @@ async def test_a_topic_name_that_is_not_utf_8_is_refused(client, name: bytes) ->
 @pytest.mark.parametrize("name", NOT_UTF_8)
 @pytest.mark.mqtt311("3.3.2-1")
 async def test_a_topic_name_that_is_not_utf_8_is_refused_before_mqtt_5(
-    client, version: int, name: bytes
+    client: Clients, version: int, name: bytes
 ) -> None:
     publisher = await client.connected("publisher", version)
     publisher.send(frame(0x30, len(name).to_bytes(2, "big") + name + b"x"))
@@ -102,7 +105,7 @@ async def test_a_topic_name_that_is_not_utf_8_is_refused_before_mqtt_5(
 @pytest.mark.parametrize("version", [3, 4, 5])
 @pytest.mark.mqtt5("3.3.2-1")
 @pytest.mark.mqtt311("3.3.2-1")
-async def test_a_publish_must_begin_with_a_topic_name(client, version: int, body: bytes) -> None:
+async def test_a_publish_must_begin_with_a_topic_name(client: Clients, version: int, body: bytes) -> None:
     publisher = await client.connected("publisher", version)
     publisher.send(frame(0x30, body))
     await refused(publisher, MALFORMED)
@@ -113,7 +116,9 @@ async def test_a_publish_must_begin_with_a_topic_name(client, version: int, body
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.2-2")
 @pytest.mark.mqtt311("3.3.2-2")
-async def test_a_topic_name_with_wildcards_is_refused(client, version: int, topic: str, qos: int) -> None:
+async def test_a_topic_name_with_wildcards_is_refused(
+    client: Clients, version: int, topic: str, qos: int
+) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher", version)
@@ -125,7 +130,7 @@ async def test_a_topic_name_with_wildcards_is_refused(client, version: int, topi
 @pytest.mark.parametrize("version", [3, 4, 5])
 @pytest.mark.mqtt5("3.3.2-3")
 @pytest.mark.mqtt311("3.3.2-3")
-async def test_a_subscriber_is_sent_the_topics_that_its_filter_matches(client, version: int) -> None:
+async def test_a_subscriber_is_sent_the_topics_that_its_filter_matches(client: Clients, version: int) -> None:
     topics = ["a", "a/b", "a/b/c", "a/", "/a", "A", "b", "$x/a", "é", "a/b c", "ä/b"]
     matched = {
         "a/#": {"a", "a/b", "a/b/c", "a/", "a/b c"},
@@ -154,7 +159,7 @@ async def test_a_subscriber_is_sent_the_topics_that_its_filter_matches(client, v
 
 @pytest.mark.parametrize("name", NOT_UTF_8)
 @pytest.mark.mqtt5("3.3.2-13")
-async def test_a_response_topic_that_is_not_utf_8_is_refused(client, name: bytes) -> None:
+async def test_a_response_topic_that_is_not_utf_8_is_refused(client: Clients, name: bytes) -> None:
     publisher = await client.connected("publisher")
     publisher.send(raw_publish("a", b"\x08" + len(name).to_bytes(2, "big") + name))
     await refused(publisher, MALFORMED, PROTOCOL_ERROR)
@@ -162,7 +167,7 @@ async def test_a_response_topic_that_is_not_utf_8_is_refused(client, name: bytes
 
 @pytest.mark.parametrize("topic", ["#", "+", "a/+", "a/#", "a#b"])
 @pytest.mark.mqtt5("3.3.2-14")
-async def test_a_response_topic_with_wildcards_is_refused(client, topic: str) -> None:
+async def test_a_response_topic_with_wildcards_is_refused(client: Clients, topic: str) -> None:
     publisher = await client.connected("publisher")
     publisher.publish("a", b"x", response_topic=topic)
     await refused(publisher, MALFORMED, PROTOCOL_ERROR, TOPIC_NAME_INVALID)
@@ -170,7 +175,7 @@ async def test_a_response_topic_with_wildcards_is_refused(client, topic: str) ->
 
 @pytest.mark.parametrize("name", NOT_UTF_8)
 @pytest.mark.mqtt5("3.3.2-19")
-async def test_a_content_type_that_is_not_utf_8_is_refused(client, name: bytes) -> None:
+async def test_a_content_type_that_is_not_utf_8_is_refused(client: Clients, name: bytes) -> None:
     publisher = await client.connected("publisher")
     publisher.send(raw_publish("a", b"\x03" + len(name).to_bytes(2, "big") + name))
     await refused(publisher, MALFORMED, PROTOCOL_ERROR)
@@ -187,7 +192,7 @@ ONCE = {
 
 
 @pytest.mark.parametrize("data", ONCE.values(), ids=ONCE.keys())
-async def test_a_property_that_may_be_there_once_is_refused_twice(client, data: bytes) -> None:
+async def test_a_property_that_may_be_there_once_is_refused_twice(client: Clients, data: bytes) -> None:
     once = await client.connected("once")
     once.send(raw_publish("a", data))
     assert await once.sync() == []
@@ -196,7 +201,7 @@ async def test_a_property_that_may_be_there_once_is_refused_twice(client, data: 
     await refused(twice, PROTOCOL_ERROR)
 
 
-async def test_a_payload_format_indicator_is_0_or_1(client) -> None:
+async def test_a_payload_format_indicator_is_0_or_1(client: Clients) -> None:
     publisher = await client.connected("publisher")
     publisher.send(raw_publish("a", b"\x01\x02"))
     await refused(publisher, PROTOCOL_ERROR)
@@ -205,7 +210,7 @@ async def test_a_payload_format_indicator_is_0_or_1(client) -> None:
 @pytest.mark.parametrize("identifiers", [(1,), (1, 2), (268_435_455,)])
 @pytest.mark.mqtt5("3.3.4-6")
 async def test_a_subscription_identifier_in_a_clients_publish_is_refused(
-    client, identifiers: tuple[int, ...]
+    client: Clients, identifiers: tuple[int, ...]
 ) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
@@ -298,7 +303,7 @@ def test_the_message_expiry_interval_counts_down_while_the_message_waits() -> No
 
 
 @pytest.mark.mqtt5("3.3.2-6")
-async def test_a_message_that_does_not_wait_keeps_its_message_expiry_interval(client) -> None:
+async def test_a_message_that_does_not_wait_keeps_its_message_expiry_interval(client: Clients) -> None:
     subscribers = [await client.connected("", version) for version in (5, 5, 4)]
     for qos, subscriber in enumerate(subscribers):
         await subscriber.subscribe("a", qos)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from amqtt.wire.packets import Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
+from amqtt.wire.packets import Acknowledgement, Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from support.bench_server import Bench
 from support.exchange import deliver, frame, lasting, leave, messages, payloads, refused
+from support.loopback import Brokers, Clients
 from support.raw_client import properties
 
 ALL_VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
@@ -21,7 +22,7 @@ PUBREL_REASONS = {0x00, 0x92}
 @ALL_VERSIONS
 @pytest.mark.mqtt5("3.3.4-1")
 @pytest.mark.mqtt311("3.3.4-1")
-async def test_qos_0_is_not_acknowledged(client, version: int) -> None:
+async def test_qos_0_is_not_acknowledged(client: Clients, version: int) -> None:
     publisher = await client.connected("publisher", version)
     publisher.publish("a", b"x")
     assert await publisher.sync() == []
@@ -31,7 +32,9 @@ async def test_qos_0_is_not_acknowledged(client, version: int) -> None:
 @pytest.mark.parametrize("packet_id", [1, 0x1234, 65_535])
 @pytest.mark.mqtt5("3.3.4-1", "4.3.2-4")
 @pytest.mark.mqtt311("3.3.4-1", "4.3.2-2")
-async def test_qos_1_is_acknowledged_with_its_packet_identifier(client, version: int, packet_id: int) -> None:
+async def test_qos_1_is_acknowledged_with_its_packet_identifier(
+    client: Clients, version: int, packet_id: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 1)
     publisher = await client.connected("publisher", version)
@@ -46,7 +49,7 @@ async def test_qos_1_is_acknowledged_with_its_packet_identifier(client, version:
 @pytest.mark.mqtt5("4.3.2-5")
 @pytest.mark.mqtt311("4.3.2-2")
 async def test_after_puback_the_packet_identifier_is_of_a_new_message(
-    client, version: int, dup: bool
+    client: Clients, version: int, dup: bool
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 1)
@@ -61,7 +64,9 @@ async def test_after_puback_the_packet_identifier_is_of_a_new_message(
 @pytest.mark.parametrize("packet_id", [1, 0x1234, 65_535])
 @pytest.mark.mqtt5("3.3.4-1", "4.3.3-8", "4.3.3-11")
 @pytest.mark.mqtt311("3.3.4-1", "4.3.3-2")
-async def test_qos_2_is_answered_with_pubrec_and_pubcomp(client, version: int, packet_id: int) -> None:
+async def test_qos_2_is_answered_with_pubrec_and_pubcomp(
+    client: Clients, version: int, packet_id: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 1)
     publisher = await client.connected("publisher", version)
@@ -79,7 +84,7 @@ async def test_qos_2_is_answered_with_pubrec_and_pubcomp(client, version: int, p
 @pytest.mark.mqtt5("4.3.3-10")
 @pytest.mark.mqtt311("4.3.3-2")
 async def test_until_pubrel_the_packet_identifier_is_of_the_same_message(
-    client, version: int, dup: bool
+    client: Clients, version: int, dup: bool
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
@@ -97,7 +102,7 @@ async def test_until_pubrel_the_packet_identifier_is_of_the_same_message(
 @pytest.mark.mqtt5("4.3.3-12")
 @pytest.mark.mqtt311("4.3.3-2")
 async def test_after_pubcomp_the_packet_identifier_is_of_a_new_message(
-    client, version: int, dup: bool
+    client: Clients, version: int, dup: bool
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 0)
@@ -109,7 +114,7 @@ async def test_after_pubcomp_the_packet_identifier_is_of_a_new_message(
 
 
 @pytest.mark.mqtt5("4.3.3-9", "3.5.2-1")
-async def test_after_a_pubrec_that_refuses_the_packet_identifier_is_of_a_new_message(client) -> None:
+async def test_after_a_pubrec_that_refuses_the_packet_identifier_is_of_a_new_message(client: Clients) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher")
@@ -124,7 +129,7 @@ async def test_after_a_pubrec_that_refuses_the_packet_identifier_is_of_a_new_mes
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt311("3.3.5-2")
 async def test_before_mqtt_5_a_refused_message_is_acknowledged_as_if_it_were_welcome(
-    client, version: int, qos: int
+    client: Clients, version: int, qos: int
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("#", 2)
@@ -137,7 +142,7 @@ async def test_before_mqtt_5_a_refused_message_is_acknowledged_as_if_it_were_wel
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.3.3-11", "3.7.2-1")
 @pytest.mark.mqtt311("4.3.3-2")
-async def test_a_pubrel_of_an_unknown_packet_identifier_is_answered(client, version: int) -> None:
+async def test_a_pubrel_of_an_unknown_packet_identifier_is_answered(client: Clients, version: int) -> None:
     publisher = await client.connected("publisher", version)
     publisher.send(Pubrel(77))
     pubcomp = await publisher.expect(Pubcomp)
@@ -147,7 +152,7 @@ async def test_a_pubrel_of_an_unknown_packet_identifier_is_answered(client, vers
 
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.4.2-1", "3.5.2-1", "3.7.2-1")
-async def test_the_acknowledgements_bear_reason_codes_of_their_own(client, qos: int) -> None:
+async def test_the_acknowledgements_bear_reason_codes_of_their_own(client: Clients, qos: int) -> None:
     publisher = await client.connected("publisher")
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("somebody", 2)
@@ -165,7 +170,7 @@ async def test_the_acknowledgements_bear_reason_codes_of_their_own(client, qos: 
 
 @pytest.mark.parametrize("first", [0x40, 0x50, 0x62, 0x70])
 @pytest.mark.mqtt5("3.4.2-1", "3.5.2-1", "3.6.2-1", "3.7.2-1")
-async def test_a_reason_code_that_the_packet_does_not_know_is_refused(client, first: int) -> None:
+async def test_a_reason_code_that_the_packet_does_not_know_is_refused(client: Clients, first: int) -> None:
     allowed = PUBACK_REASONS if first in (0x40, 0x50) else PUBREL_REASONS
     for reason_code in {0x01, 0x02, 0x10, 0x18, 0x82, 0x92, 0xFF} - allowed:
         publisher = await client.connected("publisher")
@@ -175,7 +180,9 @@ async def test_a_reason_code_that_the_packet_does_not_know_is_refused(client, fi
 
 @pytest.mark.parametrize("kind", [Puback, Pubrec, Pubrel, Pubcomp])
 @pytest.mark.mqtt5("3.4.2-1", "3.5.2-1", "3.6.2-1", "3.7.2-1")
-async def test_every_reason_code_of_an_acknowledgement_is_taken_with_properties(client, kind) -> None:
+async def test_every_reason_code_of_an_acknowledgement_is_taken_with_properties(
+    client: Clients, kind: type[Acknowledgement]
+) -> None:
     given = properties(reason_string="because", user_properties=(("a", "b"), ("a", "c")))
     publisher = await client.connected("publisher")
     for reason_code in PUBACK_REASONS if kind in (Puback, Pubrec) else PUBREL_REASONS:
@@ -187,7 +194,7 @@ async def test_every_reason_code_of_an_acknowledgement_is_taken_with_properties(
 @pytest.mark.parametrize("flags", [0x00, 0x01, 0x03, 0x04, 0x06, 0x0A, 0x0F])
 @pytest.mark.mqtt5("3.6.1-1")
 @pytest.mark.mqtt311("3.6.1-1")
-async def test_a_pubrel_with_other_flags_is_malformed(client, version: int, flags: int) -> None:
+async def test_a_pubrel_with_other_flags_is_malformed(client: Clients, version: int, flags: int) -> None:
     publisher = await client.connected("publisher", version)
     publisher.publish("a", b"x", 2, packet_id=1)
     await publisher.expect(Pubrec)
@@ -195,7 +202,7 @@ async def test_a_pubrel_with_other_flags_is_malformed(client, version: int, flag
     await refused(publisher, MALFORMED)
 
 
-async def test_mqtt_3_1_sends_pubrel_again_with_dup(client) -> None:
+async def test_mqtt_3_1_sends_pubrel_again_with_dup(client: Clients) -> None:
     publisher = await client.connected("publisher", 3)
     publisher.publish("a", b"x", 2, packet_id=1)
     await publisher.expect(Pubrec)
@@ -259,7 +266,9 @@ def test_the_sequence_of_qos_2_goes_on_after_the_message_has_expired() -> None:
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.3.3-10", "4.3.3-11", "4.3.3-12")
 @pytest.mark.mqtt311("4.3.3-2")
-async def test_qos_2_is_delivered_once_over_reconnections_of_the_publisher(client, version: int) -> None:
+async def test_qos_2_is_delivered_once_over_reconnections_of_the_publisher(
+    client: Clients, version: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher", version, **lasting(version))
@@ -282,7 +291,7 @@ async def test_qos_2_is_delivered_once_over_reconnections_of_the_publisher(clien
 
 @ALL_VERSIONS
 async def test_a_new_session_of_the_publisher_knows_nothing_of_its_packet_identifiers(
-    client, version: int
+    client: Clients, version: int
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
@@ -295,7 +304,9 @@ async def test_a_new_session_of_the_publisher_knows_nothing_of_its_packet_identi
 
 
 @pytest.mark.mqtt5("3.3.4-7")
-async def test_a_client_that_exceeds_receive_maximum_is_disconnected(client, broker_with) -> None:
+async def test_a_client_that_exceeds_receive_maximum_is_disconnected(
+    client: Clients, broker_with: Brokers
+) -> None:
     broker = await broker_with(receive_maximum=3)
     publisher = await client(broker=broker)
     connack = await publisher.connect("publisher")
@@ -315,7 +326,7 @@ async def test_a_client_that_exceeds_receive_maximum_is_disconnected(client, bro
 
 @pytest.mark.mqtt5("3.3.4-7")
 async def test_what_was_acknowledged_or_refused_does_not_count_against_receive_maximum(
-    client, broker_with
+    client: Clients, broker_with: Brokers
 ) -> None:
     broker = await broker_with(receive_maximum=2)
     publisher = await client.connected("publisher", broker=broker)
@@ -327,7 +338,9 @@ async def test_what_was_acknowledged_or_refused_does_not_count_against_receive_m
 
 
 @pytest.mark.parametrize("version", [3, 4])
-async def test_before_mqtt_5_there_is_no_receive_maximum(client, broker_with, version: int) -> None:
+async def test_before_mqtt_5_there_is_no_receive_maximum(
+    client: Clients, broker_with: Brokers, version: int
+) -> None:
     publisher = await client.connected("publisher", version, broker=await broker_with(receive_maximum=2))
     publisher.send(*[Publish("a", b"x", 2, packet_id=packet_id) for packet_id in range(1, 51)])
     assert [packet.packet_id for packet in await publisher.sync()] == list(range(1, 51))

@@ -5,6 +5,8 @@ import pytest
 from amqtt.wire.packets import Puback, Pubcomp, Publish, Pubrec, Pubrel
 from support.bench_server import Bench
 from support.exchange import deliver, lasting, leave, messages, payloads, take
+from support.loopback import Clients
+from support.raw_client import RawClient
 
 ALL_VERSIONS = pytest.mark.parametrize("version", [3, 4, 5])
 REFUSALS = [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
@@ -13,7 +15,9 @@ REFUSALS = [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.3.2-1", "4.3.2-2", "4.3.3-1", "4.3.3-2")
 @pytest.mark.mqtt311("4.3.2-1", "4.3.3-1")
-async def test_each_new_message_has_an_unused_packet_identifier_and_dup_0(client, version: int) -> None:
+async def test_each_new_message_has_an_unused_packet_identifier_and_dup_0(
+    client: Clients, version: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher", version)
@@ -54,7 +58,7 @@ def test_a_packet_identifier_is_not_used_again_before_its_message_is_acknowledge
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.3.3-4")
 @pytest.mark.mqtt311("4.3.3-1")
-async def test_a_pubrec_is_answered_with_pubrel(client, version: int) -> None:
+async def test_a_pubrec_is_answered_with_pubrel(client: Clients, version: int) -> None:
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher", version)
@@ -68,13 +72,15 @@ async def test_a_pubrec_is_answered_with_pubrel(client, version: int) -> None:
     assert await subscriber.sync() == []
 
 
-async def messages_of(publisher, subscriber) -> list[Publish]:
+async def messages_of(publisher: RawClient, subscriber: RawClient) -> list[Publish]:
     await publisher.sync()
     return await messages(subscriber)
 
 
 @ALL_VERSIONS
-async def test_a_pubrec_of_an_unknown_packet_identifier_is_answered_with_pubrel(client, version: int) -> None:
+async def test_a_pubrec_of_an_unknown_packet_identifier_is_answered_with_pubrel(
+    client: Clients, version: int
+) -> None:
     subscriber = await client.connected("subscriber", version)
     subscriber.send(Pubrec(99))
     pubrel = await subscriber.expect(Pubrel)
@@ -85,7 +91,7 @@ async def test_a_pubrec_of_an_unknown_packet_identifier_is_answered_with_pubrel(
 @pytest.mark.parametrize("kind", [Puback, Pubcomp])
 @ALL_VERSIONS
 async def test_an_acknowledgement_of_an_unknown_packet_identifier_is_let_be(
-    client, version: int, kind
+    client: Clients, version: int, kind: type[Puback | Pubcomp]
 ) -> None:
     subscriber = await client.connected("subscriber", version)
     subscriber.send(kind(99))
@@ -94,7 +100,7 @@ async def test_an_acknowledgement_of_an_unknown_packet_identifier_is_let_be(
 
 @ALL_VERSIONS
 async def test_an_acknowledgement_of_another_qos_leaves_the_message_unacknowledged(
-    client, version: int
+    client: Clients, version: int
 ) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
@@ -131,7 +137,9 @@ def test_nothing_is_sent_again_on_the_same_network_connection(version: int) -> N
 @ALL_VERSIONS
 @pytest.mark.mqtt5("3.3.1-1", "4.4.0-1", "4.3.2-3", "4.3.3-3", "4.3.3-5", "4.3.3-6")
 @pytest.mark.mqtt311("3.3.1-1", "4.4.0-1", "4.3.2-1", "4.3.3-1", "4.6.0-1")
-async def test_what_is_unacknowledged_is_sent_again_when_the_session_is_resumed(client, version: int) -> None:
+async def test_what_is_unacknowledged_is_sent_again_when_the_session_is_resumed(
+    client: Clients, version: int
+) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
     await subscriber.subscribe("a", 2)
@@ -159,7 +167,7 @@ async def test_what_is_unacknowledged_is_sent_again_when_the_session_is_resumed(
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.4.0-1")
 @pytest.mark.mqtt311("4.4.0-1")
-async def test_nothing_is_sent_again_to_a_new_session(client, version: int) -> None:
+async def test_nothing_is_sent_again_to_a_new_session(client: Clients, version: int) -> None:
     subscriber = await client.connected("subscriber", version, **lasting(version))
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher", version)
@@ -173,7 +181,7 @@ async def test_nothing_is_sent_again_to_a_new_session(client, version: int) -> N
 
 @ALL_VERSIONS
 async def test_a_client_that_takes_its_session_over_is_sent_what_it_did_not_acknowledge(
-    client, version: int
+    client: Clients, version: int
 ) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
@@ -190,7 +198,7 @@ async def test_a_client_that_takes_its_session_over_is_sent_what_it_did_not_ackn
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("4.4.0-2", "4.3.3-4")
 async def test_a_message_that_the_client_refuses_is_not_sent_again(
-    client, qos: int, reason_code: int
+    client: Clients, qos: int, reason_code: int
 ) -> None:
     subscriber = await client.connected("subscriber", receive_maximum=1, **lasting(5))
     await subscriber.subscribe("a", qos)
@@ -226,7 +234,7 @@ def test_a_message_that_was_sent_does_not_expire(qos: int) -> None:
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.5.0-1")
 @pytest.mark.mqtt311("4.5.0-1")
-async def test_messages_for_an_absent_client_wait_in_order(client, version: int) -> None:
+async def test_messages_for_an_absent_client_wait_in_order(client: Clients, version: int) -> None:
     options = lasting(version)
     absent = await client.connected("absent", version, **options)
     await absent.subscribe("a/#", 2)
@@ -248,7 +256,7 @@ async def test_messages_for_an_absent_client_wait_in_order(client, version: int)
 
 @ALL_VERSIONS
 async def test_what_waits_comes_after_what_was_sent_before_and_before_what_is_new(
-    client, version: int
+    client: Clients, version: int
 ) -> None:
     options = lasting(version)
     subscriber = await client.connected("subscriber", version, **options)
@@ -265,7 +273,7 @@ async def test_what_waits_comes_after_what_was_sent_before_and_before_what_is_ne
 
 
 @pytest.mark.mqtt5("4.4.0-1", "4.6.0-5")
-async def test_a_smaller_receive_maximum_keeps_the_order_of_what_is_sent_again(client) -> None:
+async def test_a_smaller_receive_maximum_keeps_the_order_of_what_is_sent_again(client: Clients) -> None:
     subscriber = await client.connected("subscriber", **lasting(5))
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher")
@@ -323,7 +331,7 @@ def test_qos_2_is_delivered_once_wherever_the_network_connection_breaks(version:
 
 
 @pytest.mark.parametrize(("before", "after"), [(3, 5), (4, 5), (5, 4), (5, 3), (3, 4), (4, 3)])
-async def test_a_session_may_be_resumed_in_another_version(client, before: int, after: int) -> None:
+async def test_a_session_may_be_resumed_in_another_version(client: Clients, before: int, after: int) -> None:
     subscriber = await client.connected("subscriber", before, **lasting(before))
     await subscriber.subscribe("a", 2)
     publisher = await client.connected("publisher", 5)

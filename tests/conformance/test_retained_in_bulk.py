@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from amqtt.broker import Broker
 from amqtt.wire.packets import (
     Connect,
     Puback,
@@ -17,11 +18,12 @@ from amqtt.wire.packets import (
 )
 from support.bench_server import Bench, BenchClient
 from support.exchange import answer, lasting, take
+from support.loopback import Brokers, Clients
 
 TOPICS = 3000
 
 
-def retain(broker, count: int = TOPICS, size: int = 0) -> set[str]:
+def retain(broker: Broker, count: int = TOPICS, size: int = 0) -> set[str]:
     """Retain messages at QoS 2 under `r/`; their topics."""
     topics = {f"r/{number % 50}/{number}" for number in range(count)}
     for topic in topics:
@@ -33,7 +35,9 @@ def retain(broker, count: int = TOPICS, size: int = 0) -> set[str]:
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.1-9", "4.5.0-1")
 @pytest.mark.mqtt311("3.3.1-6", "4.5.0-1")
-async def test_all_of_them_arrive_while_others_are_served(client, broker, version: int, qos: int) -> None:
+async def test_all_of_them_arrive_while_others_are_served(
+    client: Clients, broker: Broker, version: int, qos: int
+) -> None:
     topics = retain(broker)
     publisher = await client.connected("publisher")
     other = await client.connected("other")
@@ -55,7 +59,7 @@ async def test_all_of_them_arrive_while_others_are_served(client, broker, versio
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.1-9", "3.3.4-9")
 async def test_all_of_them_arrive_within_a_small_receive_maximum(
-    client, broker, qos: int, maximum: int
+    client: Clients, broker: Broker, qos: int, maximum: int
 ) -> None:
     topics = retain(broker, 1000)
     subscriber = await client.connected("subscriber", receive_maximum=maximum)
@@ -77,7 +81,7 @@ async def test_all_of_them_arrive_within_a_small_receive_maximum(
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.1-9")
-async def test_those_that_are_few_among_very_many_arrive(client, broker, qos: int) -> None:
+async def test_those_that_are_few_among_very_many_arrive(client: Clients, broker: Broker, qos: int) -> None:
     retain(broker, 5000)
     wanted = {"r/7/7/deep", "r/25/4975/deep", "r/49/4999/deep"}
     for topic in wanted:
@@ -90,7 +94,9 @@ async def test_those_that_are_few_among_very_many_arrive(client, broker, qos: in
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.mqtt5("3.3.1-9")
 @pytest.mark.mqtt311("3.3.1-6")
-async def test_large_ones_arrive_at_a_client_that_reads_slowly(client, broker_with, qos: int) -> None:
+async def test_large_ones_arrive_at_a_client_that_reads_slowly(
+    client: Clients, broker_with: Brokers, qos: int
+) -> None:
     broker = await broker_with(maximum_unsent_bytes=64 * 1024)
     topics = retain(broker, 300, 60_000)
     subscriber = await client.connected("subscriber", 4, broker=broker)
@@ -105,7 +111,7 @@ async def test_large_ones_arrive_at_a_client_that_reads_slowly(client, broker_wi
 
 
 @pytest.mark.mqtt5("3.3.1-9")
-async def test_live_messages_are_not_lost_beside_them(client, broker) -> None:
+async def test_live_messages_are_not_lost_beside_them(client: Clients, broker: Broker) -> None:
     topics = retain(broker, 1000)
     publisher = await client.connected("publisher")
     subscriber = await client.connected("subscriber", receive_maximum=5)
@@ -119,7 +125,7 @@ async def test_live_messages_are_not_lost_beside_them(client, broker) -> None:
 
 
 @pytest.mark.mqtt5("3.3.1-9")
-async def test_each_of_several_subscriptions_is_sent_its_own(client, broker) -> None:
+async def test_each_of_several_subscriptions_is_sent_its_own(client: Clients, broker: Broker) -> None:
     topics = retain(broker, 400)
     subscriber = await client.connected("subscriber")
     filters = ["r/#", "r/+/+", "none/#"]

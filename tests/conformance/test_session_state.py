@@ -1,8 +1,6 @@
 """How long Session State is kept, and the Network Connection under it (MQTT 5.0, 4.1 and 4.2)."""
 
 import pytest
-from support.bench_server import Bench
-from support.raw_client import MQTT_3_1_1, MQTT_5
 
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
@@ -19,6 +17,8 @@ from amqtt.wire.packets import (
     Subscribe,
     SubscriptionRequest,
 )
+from support.bench_server import Bench
+from support.raw_client import MQTT_3_1_1, MQTT_5
 
 DAY = 86_400.0
 

@@ -1,7 +1,9 @@
 """Shared Subscriptions: who gets which message (MQTT 5.0, 4.8.2)."""
 
+import functools
+import operator
+
 import pytest
-from support.by_hand import expect_disconnect
 
 from amqtt.wire.packets import (
     Disconnect,
@@ -15,6 +17,7 @@ from amqtt.wire.packets import (
     Unsuback,
     Unsubscribe,
 )
+from support.by_hand import expect_disconnect
 
 SHARED = "$share/group/a"
 
@@ -40,8 +43,8 @@ async def published(publisher, topic, *payloads, qos=1, **options):
 
 @pytest.mark.parametrize(
     "topic_filter",
-    ["$share/", "$share//", "$share//a", "$share/group", "$share/group/", "$share/+/a", "$share/#/a", "$share/gr+up/a",
-     "$share/group#/a", "$share/#", "$share/+"],
+    ["$share/", "$share//", "$share//a", "$share/group", "$share/group/", "$share/+/a", "$share/#/a",
+     "$share/gr+up/a", "$share/group#/a", "$share/#", "$share/+"],
 )
 @pytest.mark.mqtt5("4.8.2-1", "4.8.2-2", "4.13.1-1")
 async def test_a_wrong_share_name_is_refused(client, topic_filter):
@@ -56,8 +59,9 @@ async def test_a_wrong_share_name_is_refused(client, topic_filter):
 @pytest.mark.parametrize(
     ("topic_filter", "topic"),
     [
-        ("$share/g/a", "a"), ("$share/g//a", "/a"), ("$share/g/+/b", "a/b"), ("$share/g/#", "a/b"), ("$share/g//", "/"),
-        ("$share/ä $/a", "a"), ("$share/$share/$share/g/a", "$share/g/a"), ("$share/g/$a/b", "$a/b"), ("$share", "$share"),
+        ("$share/g/a", "a"), ("$share/g//a", "/a"), ("$share/g/+/b", "a/b"), ("$share/g/+", "a"),
+        ("$share/g//", "/"), ("$share/ä $/a", "a"), ("$share/$share/$share/g/a", "$share/g/a"),
+        ("$share/g/$a/b", "$a/b"), ("$share/g/a/#", "a/b"), ("$share", "$share"),
         ("$SHARE/g/a", "$SHARE/g/a"), ("$shared/g/a", "$shared/g/a"), ("share/g/a", "share/g/a"),
     ],
 )
@@ -66,8 +70,8 @@ async def test_what_stands_behind_the_share_name_is_the_topic_filter(broker, cli
     member = await client.connected("member")
     assert (await member.subscribe(topic_filter, 1)).reason_codes == [1]
     broker.publish(topic, b"1")
-    broker.publish("other", b"2")
-    assert [packet.topic for packet in messages(await member.sync())] == ([topic, "other"] if "#" in topic_filter else [topic])
+    broker.publish("another/one/still", b"2")
+    assert [packet.topic for packet in messages(await member.sync())] == [topic]
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
@@ -79,7 +83,7 @@ async def test_each_message_goes_to_one_member_and_all_of_them_take_turns(client
     publisher = await client.connected("publisher")
     await published(publisher, "a", *numbers(*range(40)), qos=qos)
     shares = [payloads(await member.sync()) for member in members]
-    assert sorted(sum(shares, [])) == sorted(numbers(*range(40)))
+    assert sorted(functools.reduce(operator.iadd, shares, [])) == sorted(numbers(*range(40)))
     assert [len(share) for share in shares] == [10] * 4
 
 

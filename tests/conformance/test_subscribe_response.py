@@ -3,8 +3,6 @@
 import asyncio
 
 import pytest
-from support.by_hand import expect_disconnect
-from support.raw_client import MQTT_3_1_1, MQTT_5
 
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
@@ -15,6 +13,8 @@ from amqtt.wire.packets import (
     Subscribe,
     SubscriptionRequest,
 )
+from support.by_hand import expect_disconnect
+from support.raw_client import MQTT_3_1_1, MQTT_5
 
 both_versions = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 
@@ -154,7 +154,9 @@ async def test_a_refused_topic_filter_is_0x80_in_3_1_1(broker_with, client):
 
 
 @pytest.mark.mqtt5("3.8.4-7", "3.9.3-2")
-async def test_a_subscription_beyond_the_limit_is_quota_exceeded_and_a_replacement_is_not(broker_with, client):
+async def test_a_subscription_beyond_the_limit_is_quota_exceeded_but_a_replacement_is_not(
+    broker_with, client
+):
     broker = await broker_with(maximum_subscriptions=2)
     subscriber = await client.connected("subscriber", broker=broker)
     wishes = ["a", "b", "c", "a", "$share/group/d"]

@@ -6,6 +6,7 @@ from amqtt.wire.encoder import encode
 from amqtt.wire.packets import MQTT_5, Puback, Publish
 from support.bench_server import Bench, BenchClient
 from support.exchange import leave, messages, payloads, raw_publish, refused, take
+from support.loopback import Brokers, Clients
 from support.raw_client import RawClient
 
 TOPIC_ALIAS_INVALID = 0x94
@@ -20,7 +21,7 @@ async def maximum_of(client: RawClient) -> int:
 
 
 @pytest.mark.mqtt5("3.3.2-12")
-async def test_the_server_accepts_every_alias_up_to_its_maximum(client) -> None:
+async def test_the_server_accepts_every_alias_up_to_its_maximum(client: Clients) -> None:
     subscriber = await client.connected("subscriber", 4)
     await subscriber.subscribe("#", 2)
     publisher = await client()
@@ -37,7 +38,9 @@ async def test_the_server_accepts_every_alias_up_to_its_maximum(client) -> None:
 
 
 @pytest.mark.mqtt5("3.3.2-12")
-async def test_the_server_accepts_as_many_aliases_as_it_was_told_to_grant(client, broker_with) -> None:
+async def test_the_server_accepts_as_many_aliases_as_it_was_told_to_grant(
+    client: Clients, broker_with: Brokers
+) -> None:
     broker = await broker_with(topic_alias_maximum=65_535)
     publisher = await client(broker=broker)
     assert await maximum_of(publisher) == 65_535
@@ -51,7 +54,7 @@ async def test_the_server_accepts_as_many_aliases_as_it_was_told_to_grant(client
 
 @pytest.mark.parametrize("beyond", [1, 1000])
 @pytest.mark.mqtt5("3.3.2-9")
-async def test_an_alias_above_the_maximum_is_refused(client, beyond: int) -> None:
+async def test_an_alias_above_the_maximum_is_refused(client: Clients, beyond: int) -> None:
     publisher = await client()
     maximum = await maximum_of(publisher)
     publisher.publish("a", b"x", topic_alias=maximum + beyond)
@@ -59,7 +62,7 @@ async def test_an_alias_above_the_maximum_is_refused(client, beyond: int) -> Non
 
 
 @pytest.mark.mqtt5("3.3.2-9")
-async def test_a_server_that_grants_no_aliases_refuses_each(client, broker_with) -> None:
+async def test_a_server_that_grants_no_aliases_refuses_each(client: Clients, broker_with: Brokers) -> None:
     publisher = await client(broker=await broker_with(topic_alias_maximum=0))
     assert await maximum_of(publisher) == 0
     publisher.publish("a", b"x", topic_alias=1)
@@ -67,25 +70,25 @@ async def test_a_server_that_grants_no_aliases_refuses_each(client, broker_with)
 
 
 @pytest.mark.mqtt5("3.3.2-8")
-async def test_the_alias_0_is_refused(client) -> None:
+async def test_the_alias_0_is_refused(client: Clients) -> None:
     publisher = await client.connected("publisher")
     publisher.send(raw_publish("a", b"\x23\x00\x00"))
     await refused(publisher, TOPIC_ALIAS_INVALID)
 
 
-async def test_an_alias_that_was_never_set_is_refused(client) -> None:
+async def test_an_alias_that_was_never_set_is_refused(client: Clients) -> None:
     publisher = await client.connected("publisher")
     publisher.publish("", b"x", topic_alias=1)
     await refused(publisher, PROTOCOL_ERROR, TOPIC_ALIAS_INVALID)
 
 
-async def test_an_empty_topic_name_without_an_alias_is_refused(client) -> None:
+async def test_an_empty_topic_name_without_an_alias_is_refused(client: Clients) -> None:
     publisher = await client.connected("publisher")
     publisher.send(raw_publish(""))
     await refused(publisher, PROTOCOL_ERROR)
 
 
-async def test_an_alias_may_be_set_anew(client) -> None:
+async def test_an_alias_may_be_set_anew(client: Clients) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher")
@@ -98,7 +101,7 @@ async def test_an_alias_may_be_set_anew(client) -> None:
 
 
 @pytest.mark.mqtt5("3.3.2-7")
-async def test_the_aliases_of_a_client_end_with_the_network_connection(client) -> None:
+async def test_the_aliases_of_a_client_end_with_the_network_connection(client: Clients) -> None:
     options = {"clean_start": False, "session_expiry_interval": 3600}
     publisher = await client.connected("publisher", **options)
     publisher.publish("a", b"x", topic_alias=1)
@@ -109,7 +112,7 @@ async def test_the_aliases_of_a_client_end_with_the_network_connection(client) -
     await refused(publisher, PROTOCOL_ERROR, TOPIC_ALIAS_INVALID)
 
 
-async def test_the_aliases_of_two_publishers_are_not_mixed_up(client) -> None:
+async def test_the_aliases_of_two_publishers_are_not_mixed_up(client: Clients) -> None:
     subscriber = await client.connected("subscriber", topic_alias_maximum=1)
     await subscriber.subscribe("#")
     publishers = [await client.connected("one"), await client.connected("two")]
@@ -137,7 +140,7 @@ def resolved(arrived: list[Publish], maximum: int) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("maximum", [0, 1, 3, 65_535])
 @pytest.mark.mqtt5("3.3.2-11", "3.3.2-8")
-async def test_the_server_assigns_no_alias_above_the_clients_maximum(client, maximum: int) -> None:
+async def test_the_server_assigns_no_alias_above_the_clients_maximum(client: Clients, maximum: int) -> None:
     subscriber = await client.connected("subscriber", topic_alias_maximum=maximum)
     await subscriber.subscribe("#", 2)
     publisher = await client.connected("publisher")
@@ -151,7 +154,7 @@ async def test_the_server_assigns_no_alias_above_the_clients_maximum(client, max
 
 
 @pytest.mark.mqtt5("3.3.2-11")
-async def test_a_client_that_says_nothing_is_sent_no_alias(client) -> None:
+async def test_a_client_that_says_nothing_is_sent_no_alias(client: Clients) -> None:
     subscriber = await client.connected("subscriber")
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher")
@@ -161,7 +164,7 @@ async def test_a_client_that_says_nothing_is_sent_no_alias(client) -> None:
     assert [(m.topic, m.properties) for m in await messages(subscriber)] == [("a", None)] * 20
 
 
-async def test_the_topics_that_are_used_most_get_the_aliases(client) -> None:
+async def test_the_topics_that_are_used_most_get_the_aliases(client: Clients) -> None:
     subscriber = await client.connected("subscriber", topic_alias_maximum=2)
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher")
@@ -175,7 +178,7 @@ async def test_the_topics_that_are_used_most_get_the_aliases(client) -> None:
     assert all(m.properties is None for m in arrived if m.topic.startswith("once/"))
 
 
-async def test_a_topic_that_becomes_the_most_used_takes_over_an_alias(client) -> None:
+async def test_a_topic_that_becomes_the_most_used_takes_over_an_alias(client: Clients) -> None:
     subscriber = await client.connected("subscriber", topic_alias_maximum=1)
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher")
@@ -190,7 +193,7 @@ async def test_a_topic_that_becomes_the_most_used_takes_over_an_alias(client) ->
 
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.2-7")
-async def test_the_aliases_of_the_server_end_with_the_network_connection(client, qos: int) -> None:
+async def test_the_aliases_of_the_server_end_with_the_network_connection(client: Clients, qos: int) -> None:
     options = {"clean_start": False, "session_expiry_interval": 3600, "topic_alias_maximum": 5}
     subscriber = await client.connected("subscriber", **options)
     await subscriber.subscribe("a", qos)
@@ -210,7 +213,7 @@ async def test_the_aliases_of_the_server_end_with_the_network_connection(client,
 
 
 @pytest.mark.mqtt5("3.3.2-7", "3.3.2-11")
-async def test_a_client_that_comes_back_without_aliases_is_sent_topics(client) -> None:
+async def test_a_client_that_comes_back_without_aliases_is_sent_topics(client: Clients) -> None:
     options = {"clean_start": False, "session_expiry_interval": 3600}
     subscriber = await client.connected("subscriber", topic_alias_maximum=5, **options)
     await subscriber.subscribe("a", 1)
@@ -223,7 +226,9 @@ async def test_a_client_that_comes_back_without_aliases_is_sent_topics(client) -
     assert [(m.topic, m.properties) for m in await take(subscriber, 3)] == [("a", None)] * 3
 
 
-async def test_a_server_without_aliases_serves_a_client_that_would_take_some(client, broker_with) -> None:
+async def test_a_server_without_aliases_serves_a_client_that_would_take_some(
+    client: Clients, broker_with: Brokers
+) -> None:
     broker = await broker_with(topic_alias_maximum=0)
     subscriber = await client.connected("subscriber", broker=broker, topic_alias_maximum=10)
     await subscriber.subscribe("a")
@@ -237,7 +242,7 @@ async def test_a_server_without_aliases_serves_a_client_that_would_take_some(cli
 # -- aliases and Maximum Packet Size
 
 
-async def test_messages_too_large_for_the_client_do_not_use_up_its_aliases(client) -> None:
+async def test_messages_too_large_for_the_client_do_not_use_up_its_aliases(client: Clients) -> None:
     subscriber = await client.connected("subscriber", topic_alias_maximum=1, maximum_packet_size=60)
     await subscriber.subscribe("#")
     publisher = await client.connected("publisher")

@@ -1,11 +1,11 @@
 """Topic Names and Topic Filters (MQTT 5.0, 4.7)."""
 
 import pytest
+
+from amqtt.wire.packets import Publish, Suback, Subscribe, SubscriptionRequest
 from support import by_hand
 from support.by_hand import expect_disconnect
 from support.raw_client import MQTT_3_1_1, MQTT_5
-
-from amqtt.wire.packets import Publish, Suback, Subscribe, SubscriptionRequest
 
 both_versions = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 
@@ -51,7 +51,8 @@ async def test_a_wildcard_in_a_topic_name_ends_the_network_connection(client, ve
 @both_versions
 @pytest.mark.parametrize("shared", ["", "$share/group/"])
 @pytest.mark.parametrize(
-    "topic_filter", ["sport/tennis#", "sport/tennis/#/ranking", "#/", "#/a", "##", "a/##", "#a", "a/b#/c", "a/#+"]
+    "topic_filter",
+    ["sport/tennis#", "sport/tennis/#/ranking", "#/", "#/a", "##", "a/##", "#a", "a/b#/c", "a/#+"],
 )
 @pytest.mark.mqtt5("4.7.1-1", "4.13.1-1")
 @pytest.mark.mqtt311("4.7.1-2", "4.8.0-1")
@@ -179,8 +180,9 @@ async def test_a_topic_of_65535_bytes_is_served(client, version):
 @pytest.mark.parametrize(
     "topic",
     [
-        "a", " ", "/", "//", "a b", "Accounts payable", "\ufeffa", "\u00e9", "e\u0301", "\ufb03", "ffi", "\u017f",
-        "s", "\u212a", "K", "k", "a\tb", "a\u200bb", "\U0001f600", "%61", "a\\b", "a?b=c", "../a", "./a", "\u0661",
+        "a", " ", "/", "//", "a b", "Accounts payable", "\ufeffa", "\u00e9", "e\u0301", "\ufb03", "ffi",
+        "\u017f", "s", "\u212a", "K", "k", "a\tb", "a\u200bb", "\U0001f600", "%61", "a\\b", "a?b=c", "../a",
+        "./a", "\u0661",
     ],
 )
 @pytest.mark.mqtt5("4.7.3-4", "4.7.3-1", "1.5.4-3")
@@ -189,8 +191,8 @@ async def test_a_topic_name_is_matched_character_by_character_and_not_changed(cl
     subscriber = await client.connected("subscriber", version)
     await subscriber.subscribe(topic)
     near = [
-        "a", "/", "//", "a b", "\ufeffa", "\u00e9", "e\u0301", "\ufb03", "ffi", "\u017f", "s", "\u212a", "K", "k",
-        "A", topic + "/", "/" + topic, topic + " ", " " + topic, "%61", "a/b", "../a", "./a", "1", "\u0661",
+        "a", "/", "//", "a b", "\ufeffa", "\u00e9", "e\u0301", "\ufb03", "ffi", "\u017f", "s",
+        "\u212a", "K", "k", "A", topic + "/", "/" + topic, topic + " ", " " + topic, "%61", "a/b", "../a", "./a", "1", "\u0661",
     ]
     for each in near:
         if each != topic:
@@ -207,6 +209,7 @@ async def test_a_topic_of_too_many_levels_costs_only_its_own_network_connection(
     publisher = await client.connected("publisher", version)
     subscriber = await client.connected("subscriber", version)
     publisher.send(Publish("/" * 60_000, b"deep"))
+    await expect_disconnect(publisher, 0x90)
     subscriber.send(Subscribe(1, [SubscriptionRequest("/" * 60_000)]))
     await expect_disconnect(subscriber, 0x8F)
     other = await client.connected("other", version)

@@ -1,9 +1,6 @@
 """UNSUBSCRIBE and UNSUBACK (MQTT 5.0, 3.10 and 3.11)."""
 
 import pytest
-from support import by_hand
-from support.by_hand import expect_disconnect
-from support.raw_client import MQTT_3_1_1, MQTT_5
 
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
@@ -18,6 +15,9 @@ from amqtt.wire.packets import (
     Unsuback,
     Unsubscribe,
 )
+from support import by_hand
+from support.by_hand import expect_disconnect
+from support.raw_client import MQTT_3_1_1, MQTT_5
 
 both_versions = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from amqtt.broker import Broker
 from amqtt.server.events import Fault
@@ -52,9 +53,12 @@ async def visitor(everywhere: Broker) -> AsyncIterator[Callable[..., Awaitable[R
         yield opened
 
 
-def web_socket(broker: Broker, subprotocols: tuple[str, ...] | None = ("mqtt",)) -> connect:
-    host, port = broker.listeners["ws"].addresses[0]
-    return connect(f"ws://{host}:{port}/mqtt", subprotocols=subprotocols, compression=None, proxy=None)
+def web_socket(broker: Broker, *subprotocols: str) -> connect:
+    address = broker.listeners["ws"].addresses[0]
+    assert isinstance(address, tuple)
+    offered = [Subprotocol(name) for name in subprotocols or ("mqtt",)]
+    uri = f"ws://{address[0]}:{address[1]}/mqtt"
+    return connect(uri, subprotocols=offered, compression=None, proxy=None)
 
 
 async def arrives(web: ClientConnection, count: int) -> bytes:
@@ -138,7 +142,7 @@ async def test_a_fragmented_message_carries_packets_like_any_other(everywhere):
 @pytest.mark.mqtt5("6.0.0-4")
 @pytest.mark.mqtt311("6.0.0-4")
 async def test_the_subprotocol_is_mqtt_or_its_name_of_old(everywhere, offered, chosen):
-    async with web_socket(everywhere, offered) as web:
+    async with web_socket(everywhere, *offered) as web:
         assert web.subprotocol == chosen
 
 
@@ -146,7 +150,7 @@ async def test_the_subprotocol_is_mqtt_or_its_name_of_old(everywhere, offered, c
 @pytest.mark.mqtt311("6.0.0-4")
 async def test_who_offers_other_subprotocols_only_is_refused(everywhere):
     with pytest.raises(InvalidStatus):
-        async with web_socket(everywhere, ("soap", "wamp")):
+        async with web_socket(everywhere, "soap", "wamp"):
             pass
 
 

@@ -3,9 +3,6 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from support.by_hand import publish
-from support.raw_client import MQTT_3_1_1, MQTT_5
-from support.raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawWebSocket, frame
 from websockets.asyncio.client import connect
 
 from amqtt.broker import Broker
@@ -26,6 +23,9 @@ from amqtt.wire.packets import (
     SubscriptionRequest,
     WillFields,
 )
+from support.by_hand import publish
+from support.raw_client import MQTT_3_1_1, MQTT_5
+from support.raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawWebSocket, frame
 
 every_version = pytest.mark.parametrize("version", [MQTT_3_1, MQTT_3_1_1, MQTT_5])
 PINGREQ = b"\xc0\x00"

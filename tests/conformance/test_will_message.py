@@ -277,7 +277,9 @@ async def test_a_will_qos_above_maximum_qos_is_refused(
 
 
 @pytest.mark.mqtt5("3.2.2-13", "3.2.2-7")
-async def test_will_retain_is_refused_where_nothing_is_retained(client: Clients, broker_with: Brokers) -> None:
+async def test_will_retain_is_refused_where_nothing_is_retained(
+    client: Clients, broker_with: Brokers
+) -> None:
     broker = await broker_with(retain_available=False)
     stranger = await client(broker=broker)
     stranger.send(Connect("a", will=will(retain=True)))

@@ -1,9 +1,8 @@
-"""Packets written by hand, where a test needs what no encoder writes, and how a refused Client sees its end."""
-
-from support.raw_client import RawClient
+"""Packets written by hand, where a test needs what no encoder writes, and how its Client sees the end."""
 
 from amqtt.wire.packets import MQTT_5, Disconnect
 from amqtt.wire.primitives import binary_field, variable_byte_integer
+from support.raw_client import RawClient
 
 
 def packet(first: int, body: bytes = b"") -> bytes:
@@ -33,7 +32,7 @@ def _property_field(version: int, properties: bytes) -> bytes:
 
 
 async def expect_disconnect(client: RawClient, reason_code: int) -> None:
-    """The broker closes; an MQTT 5.0 Client is told why with nothing but a DISCONNECT, others with nothing."""
+    """The broker closes; an MQTT 5.0 Client is told why in a DISCONNECT, and nobody is told any more."""
     packets = await client.expect_closed()
     if client.version != MQTT_5:
         assert packets == []

@@ -1,10 +1,14 @@
 """Programs of others as processes: started, fed, waited for with a deadline, and ended by their id."""
 
 import os
+import re
+import select
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Sequence
-from typing import Self
+from pathlib import Path
+from typing import NoReturn, Self
 
 import pytest
 from support.served import DEADLINE
@@ -21,7 +25,7 @@ def program(name: str) -> str:
     return found
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for want of this, or fail where it must be there."""
     if os.environ.get("CI") or os.environ.get("MAKELEVEL"):
         pytest.fail(f"{what} is missing, and here it must be installed")
@@ -32,8 +36,9 @@ class Running:
     """A process of somebody else's program."""
 
     def __init__(self, arguments: Sequence[str], data: bytes | None = None) -> None:
+        # Unbuffered: what `line` has not asked for must be left to `end`.
         self.process = subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._data = data
 
@@ -57,10 +62,18 @@ class Running:
             pytest.fail(f"{self.process.args} did not end: {err.decode()} {out[-400:]!r}")
         return out, err, self.process.returncode
 
-    def line(self) -> str:
-        """The next line that it writes; it must write one, or end."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().decode().rstrip("\n")
+    def line(self, of_errors: bool = False) -> str:
+        """The next line that it writes to standard output, or to standard error."""
+        stream = self.process.stderr if of_errors else self.process.stdout
+        assert stream is not None
+        written = b""
+        while not written.endswith(b"\n"):
+            ready, _, _ = select.select([stream], [], [], DEADLINE)
+            assert ready, f"{self.process.args} says nothing after {written!r}"
+            byte = stream.read(1)
+            assert byte, f"{self.process.args} ended after {written!r}"
+            written += byte
+        return written.decode().rstrip("\n")
 
     def kill(self) -> None:
         """End it the way a power cut does."""
@@ -94,3 +107,29 @@ class Commands:
     def run(self, name: str, *arguments: object, data: bytes | None = None) -> bytes:
         """Start it, let it end with status 0, and return what it wrote."""
         return self.start(name, *arguments, data=data).finish()
+
+    def serve(self, folder: Path, config: str = "") -> tuple[Running, int]:
+        """Start our own command with a Listener on a free port, and this configuration beside it."""
+        path = folder / "amqtt.yaml"
+        path.write_text("listeners: {default: {type: tcp, bind: '127.0.0.1:0'}}\n" + config, encoding="utf-8")
+        command = Path(sysconfig.get_path("scripts")) / "amqtt"
+        running = self.start(str(command), "-c", path)
+        while not (found := re.search(r"listens on 127\.0\.0\.1:(\d+)", running.line(of_errors=True))):
+            pass
+        return running, int(found[1])
+
+
+class Mosquitto:
+    """Mosquitto's commands, told where the Broker is."""
+
+    def __init__(self, commands: Commands, port: int) -> None:
+        self._commands = commands
+        self._port = port
+
+    def start(self, command: str, *arguments: object, data: bytes | None = None) -> Running:
+        """Start `mosquitto_<command>`; -W of `sub` and `rr` is not needed, waiting has a deadline."""
+        return self._commands.start(f"mosquitto_{command}", "-p", self._port, *arguments, data=data)
+
+    def run(self, command: str, *arguments: object, data: bytes | None = None) -> bytes:
+        """Start it, let it end with status 0, and return what it wrote."""
+        return self.start(command, *arguments, data=data).finish()

@@ -1,7 +1,9 @@
 """Brokers on loopback, and Clients of them: what the tests of conformance are made with."""
 
 import dataclasses
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 from amqtt.broker import Broker
 from amqtt.server.events import Fault
@@ -20,7 +22,7 @@ class Brokers:
         self._stack = stack
         self._faults = faults
 
-    async def __call__(self, *, server: dict[str, object] | None = None, **limits: object) -> Broker:
+    async def __call__(self, *, server: Mapping[str, Any] | None = None, **limits: Any) -> Broker:
         broker = Broker(
             {
                 "listeners": {"default": {"type": "tcp"}, "test": {"bind": "127.0.0.1:0"}},
@@ -29,7 +31,7 @@ class Brokers:
             }
         )
         realm = broker.server.realm
-        realm.settings = dataclasses.replace(realm.settings, **(server or {}))  # type: ignore[arg-type]
+        realm.settings = dataclasses.replace(realm.settings, **(server or {}))
         broker.server.events.on(Fault, lambda event: self._faults.append(event.exception))
         return await self._stack.enter_async_context(broker)
 
@@ -49,11 +51,11 @@ class Clients:
         return opened
 
     async def connected(
-        self, client_id: str = "", version: int = MQTT_5, *, broker: Broker | None = None, **options: object
+        self, client_id: str = "", version: int = MQTT_5, *, broker: Broker | None = None, **options: Any
     ) -> RawClient:
         """A Client that was accepted; `options` are those of RawClient.connect."""
         opened = await self(version, broker=broker)
-        connack = await opened.connect(client_id, **options)  # type: ignore[arg-type]
+        connack = await opened.connect(client_id, **options)
         assert connack.reason_code == 0
         return opened
 

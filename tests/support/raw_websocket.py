@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import os
 from typing import Self
@@ -44,18 +45,20 @@ class RawWebSocket:
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.strip().split("\r\n")
         self.status = int(first.split()[1])
-        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        for line in lines:
+            name, _, value = line.partition(":")
+            self.headers[name.lower()] = value.strip()
         if self.status == 101:
-            digest = hashlib.sha1((key + _ACCEPT_KEY).encode()).digest()  # noqa: S324 - RFC 6455 says so
+            digest = hashlib.sha1((key + _ACCEPT_KEY).encode()).digest()
             assert self.headers["sec-websocket-accept"] == base64.b64encode(digest).decode()
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are."""
         self._writer.write(data)
 
-    def send(self, opcode: int, payload: bytes, *, last: bool = True, masked: bool = True, reserved: int = 0) -> None:
-        """Send one frame."""
-        self.write(frame(opcode, payload, last=last, masked=masked, reserved=reserved))
+    def send(self, opcode: int, payload: bytes, *, last: bool = True) -> None:
+        """Send one frame, as a client should; see `frame` for others."""
+        self.write(frame(opcode, payload, last=last))
 
     async def receive(self) -> tuple[int, bytes]:
         """The next frame: its opcode and what it carries. Frames of a server are whole and not masked."""
@@ -107,10 +110,8 @@ class RawWebSocket:
     async def close(self) -> None:
         """Drop the Network Connection."""
         self._writer.transport.abort()
-        try:
+        with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 def frame(opcode: int, payload: bytes, *, last: bool = True, masked: bool = True, reserved: int = 0) -> bytes:

@@ -95,6 +95,11 @@ def _read(
         topic_check=topic_check,
         limits=limits,
         sys_interval=sys_interval,
+        response_information=top.take(
+            "response-information", values.short_text, defaults.response_information
+        ),
+        server_reference=top.take("server-reference", values.short_text, defaults.server_reference),
+        use_another_server=top.take("use-another-server", values.switch, defaults.use_another_server),
         timeout_disconnect_delay=top.take(
             "timeout-disconnect-delay", delay, defaults.timeout_disconnect_delay
         ),

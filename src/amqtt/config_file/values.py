@@ -8,6 +8,8 @@ from pathlib import Path
 from amqtt.config_file.section import kind
 from amqtt.net.settings import parse_bind
 
+LONGEST_FIELD = 65_535
+"""Bytes of a UTF-8 Encoded String [MQTT-1.5.4-1]."""
 _SWITCH = {
     "on": True,
     "yes": True,
@@ -65,6 +67,14 @@ def text(value: object) -> str:
     if not value:
         raise ValueError("it is empty")
     return value
+
+
+def short_text(value: object) -> str:
+    """Text that one field of a Control Packet can hold."""
+    found = text(value)
+    if len(found.encode()) > LONGEST_FIELD or "\0" in found:
+        raise ValueError(f"it must have at most {LONGEST_FIELD} bytes and no NUL")
+    return found
 
 
 def path(value: object) -> Path:

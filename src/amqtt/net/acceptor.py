@@ -8,9 +8,14 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from amqtt.net.house import House
+
+if TYPE_CHECKING:
+    from amqtt.net.connection import Connection
 
 ACCEPTED_PER_PASS = 64
 """A crowd of newcomers leaves the rest of each pass of the event loop to who is inside."""
@@ -24,11 +29,17 @@ class Acceptor:
     """Accepts from `listening`, which is bound and listens, and owns it until `stop`."""
 
     def __init__(
-        self, listening: socket.socket, house: House, make_connection: Callable[[], asyncio.BaseProtocol]
+        self,
+        listening: socket.socket,
+        house: House,
+        make_connection: "Callable[[], Connection]",
+        tls: ssl.SSLContext | None,
     ) -> None:
+        self._tls = tls
         self._listening = listening
         self._house = house
         self._make_connection = make_connection
+        self._unowned: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._spare = _open_spare()
@@ -64,17 +75,34 @@ class Acceptor:
             except OSError as failed:
                 self._wait_for_better_days(failed)
                 return
-            accepted.setblocking(False)
-            task = self._house.loop.create_task(self._connect(accepted))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._take_in(accepted)
 
-    async def _connect(self, accepted: socket.socket) -> None:
-        try:
-            await self._house.loop.connect_accepted_socket(self._make_connection, accepted)
-        except Exception as fault:
+    def _take_in(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        connection = self._make_connection()
+        if not connection.enter(accepted):
             accepted.close()
-            self._house.report(fault, None)
+            return
+        self._unowned.add(accepted)
+        task = self._house.loop.create_task(self._connect(connection, accepted))
+        connection.connect_by(task)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._taken_in(done, accepted))
+
+    def _taken_in(self, task: asyncio.Task[None], accepted: socket.socket) -> None:
+        self._tasks.discard(task)
+        if accepted in self._unowned:
+            # Cancelled before its first step: no transport knows of it.
+            self._unowned.discard(accepted)
+            accepted.close()
+
+    async def _connect(self, connection: "Connection", accepted: socket.socket) -> None:
+        """Make the transport, TLS handshake and all; it owns the accepted socket from here on."""
+        self._unowned.discard(accepted)
+        timeout = None if self._tls is None else self._house.limits.connect_timeout
+        await self._house.loop.connect_accepted_socket(
+            lambda: connection, accepted, ssl=self._tls, ssl_handshake_timeout=timeout
+        )
 
     def _wait_for_better_days(self, failed: OSError) -> None:
         """Refuse who waits now, so that nobody hangs, then do not accept for a moment."""

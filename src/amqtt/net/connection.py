@@ -5,6 +5,7 @@ sends waits in the Link until the end of the turn and is then written once.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable
 from typing import cast
@@ -40,14 +41,13 @@ class Connection(asyncio.BufferedProtocol):
         self.peer = Peer(listener=listener.name, transport=listener.settings.type)
         self.state: ConnectionState
         self.transport: asyncio.Transport
-        self._raw: asyncio.Transport
+        self._connected = False
+        """Whether the transport is there."""
         self._known = False
         """Whether the Server knows of it: from `open` to `lost`."""
         self._ended = False
         self._finished = False
-        self._securing: asyncio.Task[None] | None = None
-        self._early: list[bytes] = []
-        self._early_end = False
+        self._handshake: asyncio.Task[None] | None = None
         self._question: asyncio.Future[object] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._closer: asyncio.TimerHandle | None = None
@@ -57,28 +57,50 @@ class Connection(asyncio.BufferedProtocol):
 
     # The transport's side.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accept it, unless the Listener has enough."""
-        self.transport = self._raw = cast(asyncio.Transport, transport)
+    def enter(self, accepted: socket.socket) -> bool:
+        """Come in; False: the Listener has enough, or the Server has failed."""
         if not self.listener.admit():
-            self._ended = True
-            self._raw.abort()
-            return
-        # Whatever the kernel does not take at once is reported: nothing piles up in a transport.
-        self._raw.set_write_buffer_limits(high=1, low=0)
-        self.house.entered(self)
-        self._read_peer()
+            return False
+        self._read_peer(accepted)
         self.house.turn.now = self.house.clock()
         try:
             self.state = self.house.server.open(self.link, self.peer)
         except Exception as fault:
+            self.listener.leave()
             self.house.report(fault, self)
-            self._raw.abort()
-            return
+            return False
         self._known = True
-        if self.listener.tls is not None:
-            self._raw.pause_reading()
-            self._securing = self.house.loop.create_task(self._secure(self.listener.tls))
+        self.house.entered(self)
+        return True
+
+    def connect_by(self, handshake: asyncio.Task[None]) -> None:
+        """Know the task that makes the transport, TLS included; cancelling it gives up."""
+        self._handshake = handshake
+        handshake.add_done_callback(self._handshake_done)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is there, its TLS handshake is over."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._connected = True
+        # Whatever is not taken at once is reported: nothing piles up in a transport.
+        self.transport.set_write_buffer_limits(high=1, low=0)
+        self.peer.certificate = transport.get_extra_info("peercert") or None
+        if self.link.closing or not self._known:
+            self.transport.abort()
+
+    def _handshake_done(self, handshake: asyncio.Task[None]) -> None:
+        self._handshake = None
+        if handshake.cancelled():
+            self._lose("it was closed before its TLS handshake was complete")
+            self.connection_lost(None)
+            return
+        failed = handshake.exception()
+        if failed is None:
+            return
+        if not isinstance(failed, OSError):
+            self.house.report(failed, self)
+        self._lose(f"its TLS handshake failed: {_sentence(failed)}")
+        self.connection_lost(None)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Read into the one buffer of the event loop; it is copied out before anyone else reads."""
@@ -86,17 +108,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived."""
-        data = bytes(self.house.buffer[:nbytes])
-        if self._securing is None:
-            self._take(data)
-        else:
-            self._early.append(data)
+        self._take(bytes(self.house.buffer[:nbytes]))
 
     def eof_received(self) -> None:
         """The peer closed its side; returning None closes ours when what was sent is out."""
-        if self._securing is not None:
-            self._early_end = True
-            return
         self.flush()
         self._lose("the peer closed the Network Connection")
         self._close_within(CLOSE_TIMEOUT)
@@ -150,13 +165,16 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self, reason: str) -> None:
         """End it now; what was not sent is lost."""
         self._lose(reason)
-        self._raw.abort()
+        if self._connected:
+            self.transport.abort()
+        elif self._handshake is not None:
+            self._handshake.cancel()
 
     def _flush(self) -> None:
         link = self.link
         if self._ended or self._finished:
             self._drop_unsent()
-        elif self._securing is not None:
+        elif not self._connected:
             if link.closing:
                 self.abort("it was closed before its TLS handshake was complete")
         else:
@@ -166,7 +184,7 @@ class Connection(asyncio.BufferedProtocol):
                 turn.bytes_sent += link.size
                 self._send(link.chunks, link.size)
                 self._drop_unsent()
-                if self._raw.get_write_buffer_size():
+                if self.transport.get_write_buffer_size():
                     self._watch()
             if link.closing:
                 self._close()
@@ -185,16 +203,17 @@ class Connection(asyncio.BufferedProtocol):
                 if waiting is not None:
                     waiting.cancel()
             self.transport.resume_reading()
-        self._close_within(CLOSE_TIMEOUT if self._raw.get_write_buffer_size() else LINGER)
         if self.transport.can_write_eof():
+            self._close_within(LINGER)
             self.transport.write_eof()
         else:
+            self._close_within(CLOSE_TIMEOUT)
             self.transport.close()
 
     def _close_within(self, seconds: float) -> None:
         if self._closer is not None:
             self._closer.cancel()
-        self._closer = self.house.loop.call_later(seconds, self._raw.abort)
+        self._closer = self.house.loop.call_later(seconds, self.transport.abort)
 
     def _drop_unsent(self) -> None:
         self.link.chunks.clear()
@@ -300,49 +319,17 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.link.close()
 
-    # TLS.
-
-    async def _secure(self, context: ssl.SSLContext) -> None:
-        """Do the TLS handshake, then go on with what arrived together with its end."""
-        reason = "it was closed during its TLS handshake"
-        try:
-            transport = await self.house.loop.start_tls(
-                self._raw, self, context, server_side=True,
-                ssl_handshake_timeout=self.house.limits.connect_timeout,
-            )
-        except OSError as failed:
-            transport, reason = None, f"its TLS handshake failed: {_sentence(failed)}"
-        except Exception as fault:
-            self.house.report(fault, self)
-            transport = None
-        if transport is None:
-            self._raw.abort()
-            self._securing = None
-            self._lose(reason)
-            self.connection_lost(None)
-            return
-        self._secured(transport)
-
-    def _secured(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-        transport.set_write_buffer_limits(high=1, low=0)
-        self.peer.certificate = transport.get_extra_info("peercert") or None
-        self._securing = None
-        early, self._early = self._early, []
-        for data in early:
-            self._take(data)
-        self.flush()
-        if self._early_end:
-            self.eof_received()
-
     # Who is there, and whether it still listens.
 
-    def _read_peer(self) -> None:
-        name = self._raw.get_extra_info("peername")
-        if isinstance(name, tuple):
-            self.peer.address, self.peer.port = name[0], name[1]
-            set_tcp_options(self._raw.get_extra_info("socket"))
+    def _read_peer(self, accepted: socket.socket) -> None:
         self.peer.secure = self.listener.tls is not None
+        if accepted.family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                self.peer.address, self.peer.port = accepted.getpeername()[:2]
+                set_tcp_options(accepted)
+            except OSError:
+                # It is gone already; reading from it will say so.
+                return
 
     def _watch(self) -> None:
         """Bytes wait: see after a while whether the peer has taken any."""
@@ -352,7 +339,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _check(self) -> None:
         self._stall = None
-        if not self.link.blocked and not self._raw.get_write_buffer_size():
+        if not self.link.blocked and not self.transport.get_write_buffer_size():
             return
         if self._unsent() == self._unmoved:
             self.abort("the peer took no bytes for too long")
@@ -360,10 +347,7 @@ class Connection(asyncio.BufferedProtocol):
             self._watch()
 
     def _unsent(self) -> int:
-        waiting = self._raw.get_write_buffer_size() + unacknowledged(self._raw)
-        if self.transport is not self._raw:
-            waiting += self.transport.get_write_buffer_size()
-        return waiting
+        return self.transport.get_write_buffer_size() + unacknowledged(self.transport)
 
 
 def _begun(pending: Awaitable[object]) -> asyncio.Future[object]:

@@ -111,6 +111,12 @@ class House:
                 self._emptied = self.loop.create_future()
             await asyncio.shield(self._emptied)
 
+    def dismiss(self) -> None:
+        """Drop those Network Connections whose Clients the Server never accepted."""
+        for connection in list(self.connections):
+            if not connection.state.closed:
+                connection.abort("the broker stops")
+
     def abort(self) -> None:
         """Drop every Network Connection that is left, with whatever it has not sent."""
         for connection in list(self.connections):

@@ -31,11 +31,11 @@ async def open_listener(settings: ListenerSettings, house: House) -> Listener:
     make_connection = _connections(house, listener)
     if settings.type == "unix":
         listening, removal = unix_socket(settings)
-        listener.accepts(settings.path or "", Acceptor(listening, house, make_connection), removal)
+        listener.accepts(settings.path or "", Acceptor(listening, house, make_connection, None), removal)
     else:
         for listening in await tcp_sockets(settings):
             host, port = listening.getsockname()[:2]
-            listener.accepts((host, port), Acceptor(listening, house, make_connection))
+            listener.accepts((host, port), Acceptor(listening, house, make_connection, listener.tls))
     return listener
 
 

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
 
 from amqtt.net.listener import BACKLOG, ListenerError
 from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
@@ -47,6 +49,13 @@ async def _resolve(name: str, host: str | None, port: int) -> list[_Address]:
         if socket.has_ipv6:
             wildcards.append((socket.AF_INET6, ("::", port)))
         return wildcards
+    if host == "localhost":
+        # It is loopback everywhere (RFC 6761, 6.3), also where no resolver says so.
+        return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port))]
+    if _is_number(host):
+        # Nothing to wait for, and so no thread to be left behind.
+        numeric = socket.AI_NUMERICHOST
+        return _addresses(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric))
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -57,6 +66,21 @@ async def _resolve(name: str, host: str | None, port: int) -> list[_Address]:
             f"listener {name!r}: cannot resolve {host!r}: {reason}; "
             "name an address of this machine with bind:"
         ) from None
+    return _addresses(found)
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _addresses(
+    found: Sequence[tuple[socket.AddressFamily, object, object, object, object]],
+) -> list[_Address]:
+    """Each TCP address once, in the resolver's order."""
     addresses: dict[_Address, None] = {}
     for family, _, _, _, address in found:
         if family in (socket.AF_INET, socket.AF_INET6):

@@ -51,8 +51,7 @@ class WebSocketConnection(Connection):
 
     def eof_received(self) -> None:
         """The peer closed its side, with or without a Close frame."""
-        if self._securing is None:
-            self._protocol.receive_eof()
+        self._protocol.receive_eof()
         super().eof_received()
 
     def resume_writing(self) -> None:

@@ -221,6 +221,7 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     _take_over(realm, packet)
     session, present = _session(realm, packet, permissions)
     session.permissions = permissions
+    _recheck_subscriptions(realm, session)
     session.will = None if will is None else Will(will)
     session.expiry_interval = expiry_interval
     _bind(realm, state, packet, session)
@@ -257,6 +258,15 @@ def _session(realm: Realm, packet: Connect, permissions: Permissions) -> tuple[S
     realm.deadlines.cancel(realm.session_ends.pop(packet.client_id, None))
     realm.deadlines.cancel(realm.delayed_wills.pop(packet.client_id, None))
     return session, True
+
+
+def _recheck_subscriptions(realm: Realm, session: Session) -> None:
+    """End what a stored Session subscribed to and may not any more: its user may be another one."""
+    for topic_filter, subscription in list(session.subscriptions.items()):
+        if session.permissions.may_subscribe(subscription.topic_filter, subscription.qos) < 0:
+            del session.subscriptions[topic_filter]
+            session.retained.pop(topic_filter, None)
+            realm.end_subscription(session, topic_filter)
 
 
 def _granted_expiry(realm: Realm, state: ConnectionState, packet: Connect) -> int:
@@ -302,6 +312,8 @@ def _expect_packet(realm: Realm, state: ConnectionState) -> None:
 
 def _keep_alive_due(realm: Realm, state: ConnectionState, now: float) -> None:
     """Close it if nothing came for one and a half Keep Alives [MQTT-3.1.2-22]."""
+    if state.pending is not None:
+        state.last_heard = now  # nothing is read from it while an Authenticator is thinking
     if now >= state.last_heard + state.keep_alive:
         close(realm, state, ReasonCode.KEEP_ALIVE_TIMEOUT, "no Control Packet within 1.5 Keep Alives")
     else:

@@ -31,6 +31,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     """Take an Application Message of a Client, route it, acknowledge it [MQTT-3.3.4-1]."""
     session = state.session
     assert session is not None
+    realm.counters.published += 1
     topic = packet.topic
     if state.version == MQTT_5:
         topic = _admit_5(realm, state, packet)

@@ -23,7 +23,6 @@ class Router:
 
     def route(self, message: Message) -> int:
         """Deliver the Message to every matching Subscriber [MQTT-4.5.0-1]; how many matched."""
-        self.counters.published += 1
         if message.retain:
             self._retain(message)
         targets = self.tree.match(message.topic)
@@ -40,12 +39,11 @@ class Router:
 
     def _expect_expiry(self) -> None:
         when = self.retained.next_expiry
-        if self._expiry is not None and not self._expiry.done and self._expiry.when <= when:
+        if when == NEVER or (self._expiry is not None and not self._expiry.done and self._expiry.when <= when):
             return
         self.deadlines.cancel(self._expiry)
         self._expiry = self.deadlines.at(when, self._remove_expired)
 
     def _remove_expired(self, now: float) -> None:
         self.retained.remove_expired(now)
-        if self.retained.next_expiry != NEVER:
-            self._expect_expiry()
+        self._expect_expiry()

@@ -142,14 +142,18 @@ class Server:
         self.counters.bytes_received += len(data)
         if state.pending is not None:
             state.held.append(data)
-            return
-        self._act(state, state.decoder.feed(data))
+        else:
+            self._read(state, data)
 
-    def _act(self, state: ConnectionState, packets: list[Packet]) -> None:
-        realm = self.realm
+    def _read(self, state: ConnectionState, data: bytes) -> None:
+        packets = state.decoder.feed(data)
         if packets:
             self.counters.packets_received += len(packets)
             state.last_heard = self.turn.now
+        self._act(state, packets)
+
+    def _act(self, state: ConnectionState, packets: list[Packet]) -> None:
+        realm = self.realm
         try:
             for at, packet in enumerate(packets):
                 verb = VERBS[state.phase].get(type(packet))
@@ -180,6 +184,7 @@ class Server:
         state.pending = None
         if state.closed:
             return
+        state.last_heard = self.turn.now  # nothing could be heard of it while nothing was read
         try:
             answered(self.realm, state, answer)
         except Exception as fault:
@@ -193,8 +198,13 @@ class Server:
         if not state.closed:
             self._act(state, waiting)
         held, state.held = state.held, []
-        for data in held:
-            self.received(state, data)
+        for at, data in enumerate(held):
+            if state.pending is not None:
+                state.held = held[at:]
+                return
+            if state.closed:
+                return
+            self._read(state, data)
 
     def lost(self, state: ConnectionState, reason: str = "") -> None:
         """The Network Connection is gone without a DISCONNECT."""
@@ -218,14 +228,13 @@ class Server:
 
         Raises ValueError for a Topic Filter that the standard does not know.
         """
-        share_name, real_filter = split_shared(topic_filter)
-        fault = topic_filter_fault(real_filter, self.limits.maximum_topic_levels)
-        if fault or share_name:
+        fault = topic_filter_fault(topic_filter, self.limits.maximum_topic_levels)
+        if fault or split_shared(topic_filter)[0]:
             raise ValueError(fault or "a program subscribes without $share/")
         subscriber = LocalSubscriber(callback, self.events)
-        self.realm.tree.add(subscriber, Subscription(real_filter, qos, retain_as_published=True))
+        self.realm.tree.add(subscriber, Subscription(topic_filter, qos, retain_as_published=True))
         target = Target(subscriber, qos, retain_as_published=True)
-        cursor = self.retained.match(real_filter)
+        cursor = self.retained.match(topic_filter)
         while not cursor.done:
             for message in cursor.take(RETAINED_AT_ONCE, self.turn.now):
                 subscriber.deliver(message, target)

@@ -11,7 +11,7 @@ from amqtt.topics.shared import SharedGroupFull
 from amqtt.topics.subscriptions import Subscription, Target
 from amqtt.wire.encoder import encode
 from amqtt.wire.errors import ProtocolError
-from amqtt.wire.packets import Suback, Subscribe, SubscriptionRequest, Unsuback, Unsubscribe
+from amqtt.wire.packets import MQTT_3_1, Suback, Subscribe, SubscriptionRequest, Unsuback, Unsubscribe
 from amqtt.wire.reasons import ReasonCode
 
 SEND_ALWAYS: Final = 0
@@ -27,6 +27,10 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
     for request in packet.requests:
         _check(realm, request)
     reason_codes = [_grant(realm, session, request, identifier) for request in packet.requests]
+    if state.version == MQTT_3_1:
+        # It has no word for a refusal, and asks for a positive acknowledgement all the same.
+        wishes = packet.requests
+        reason_codes = [min(code, wish.qos) for code, wish in zip(reason_codes, wishes, strict=True)]
     _answer(state, Suback(packet.packet_id, reason_codes))
     realm.pump(session)
 
