@@ -121,6 +121,19 @@ def test_connack_keeps_to_the_maximum_packet_size_or_the_client_is_refused(maxim
         assert b"\x12" in data, "the Assigned Client Identifier must not be left out"
 
 
+@pytest.mark.mqtt5("3.1.2-24")
+def test_a_client_does_without_topic_aliases_where_connack_has_no_room() -> None:
+    bench = Bench()
+    first = bench.client().connect("a")
+    size = len(encode(first, 5))
+    for maximum, alias_maximum in ((size, 16), (size - 1, None), (size - 3, None)):
+        connack = bench.client().connect("a", maximum_packet_size=maximum)
+        assert (connack.reason_code, len(encode(connack, 5)) <= maximum) == (0, True)
+        assert connack.properties is not None
+        assert connack.properties.topic_alias_maximum == alias_maximum
+    assert bench.client().connect("a", maximum_packet_size=size - 4).reason_code == 0x95
+
+
 @pytest.mark.mqtt5("3.1.2-24", "3.2.2-19", "3.2.2-7")
 async def test_the_reason_string_of_a_connack_gives_way(client: Clients) -> None:
     refused = []

@@ -260,12 +260,13 @@ async def test_without_a_method_the_server_sends_no_auth(
 
 
 @pytest.mark.mqtt5("4.12.0-7", "4.13.1-1")
+@pytest.mark.parametrize("method", ["steps", None])
 @pytest.mark.parametrize("reason_code", [0x00, CONTINUE, RE_AUTHENTICATE])
 async def test_without_a_method_auth_is_a_protocol_error(
-    client: Clients, by_steps: BySteps, reason_code: int
+    client: Clients, by_steps: BySteps, reason_code: int, method: str | None
 ) -> None:
     sender = await client.connected("a")
-    sender.send(auth(reason_code))
+    sender.send(auth(reason_code, b"enough" if method else None, method))
     assert (await farewell(sender)).reason_code == PROTOCOL_ERROR
 
 

@@ -16,6 +16,7 @@ from amqtt.wire.packets import (
     Unsuback,
     Unsubscribe,
 )
+from support.bench_server import Bench
 from support.exchange import answer, lasting, leave, messages, payloads, take
 from support.loopback import Brokers, Clients
 from support.raw_client import RawClient
@@ -141,6 +142,38 @@ async def test_pubrel_is_sent_again_whatever_the_send_quota(client: Clients) -> 
     assert (again.packet_id, again.dup) == (first.packet_id, True)
 
 
+@pytest.mark.mqtt5("3.3.4-9", "4.9.0-2")
+async def test_an_acknowledgement_of_what_was_not_sent_again_yet_adds_no_quota(client: Clients) -> None:
+    subscriber = await client.connected("subscriber", **lasting(5))
+    await subscriber.subscribe("a", 1)
+    publisher = await burst(client, 3, 1)
+    ids = [message.packet_id for message in await messages(subscriber)]
+    await leave(subscriber)
+    subscriber = await client.connected("subscriber", receive_maximum=1, **lasting(5))
+    subscriber.send(*[Puback(packet_id) for packet_id in reversed(ids)])
+    assert [message.packet_id for message in await messages(subscriber)] == [ids[0]]
+    for number in range(4, 8):
+        publisher.publish("a", b"%d" % number, 1, packet_id=number)
+    await publisher.sync()
+    assert await payloads(subscriber) == [b"4"]
+
+
+@pytest.mark.mqtt5("4.6.0-5")
+def test_a_message_does_not_overtake_those_that_waited_for_room_on_the_link() -> None:
+    bench = Bench()
+    subscriber = bench.connected("subscriber")
+    subscriber.subscribe("a", 1)
+    publisher = bench.connected("publisher")
+    subscriber.link.full = True
+    publisher.publish("a", b"1", 1)
+    publisher.publish("a", b"2", 1)
+    subscriber.link.full = False
+    publisher.publish("a", b"3", 1)
+    bench.server.drained(subscriber.state)
+    assert [packet.payload for packet in subscriber.received()] == [b"1", b"2", b"3"]
+    assert bench.faults == []
+
+
 @pytest.mark.parametrize("maximum", [1, 3, 20])
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.mqtt5("3.3.4-9", "4.6.0-5", "4.9.0-2")
@@ -219,7 +252,9 @@ async def test_a_message_that_does_not_fit_into_the_queue_leaves_what_waits_in_o
 @ALL_VERSIONS
 @pytest.mark.mqtt5("4.6.0-5")
 @pytest.mark.mqtt311("4.6.0-6")
-async def test_the_server_acknowledges_in_the_order_in_which_it_received(client: Clients, version: int) -> None:
+async def test_the_server_acknowledges_in_the_order_of_what_it_received(
+    client: Clients, version: int
+) -> None:
     publisher = await client.connected("publisher", version)
     ids = [9, 3, 60_000, 1, 7, 2]
     for qos, kind in ((1, Puback), (2, Pubrec)):

@@ -124,7 +124,7 @@ async def test_new_anything_but_connect_closes_without_an_answer(client, version
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in ("AUTH", "DISCONNECT")])
-@pytest.mark.mqtt5("3.1.2-30", "3.14.0-1", "4.12.0-6", "4.13.1-1", "4.13.2-1")
+@pytest.mark.mqtt5("3.1.2-30", "3.14.0-1", "4.13.1-1", "4.13.2-1")
 async def test_connecting_with_an_authentication_method_only_auth_and_disconnect_are_allowed(
     broker, client, name
 ):

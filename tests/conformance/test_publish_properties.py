@@ -274,6 +274,18 @@ def test_an_expired_retained_message_is_not_sent_to_a_new_subscriber() -> None:
     assert bench.faults == []
 
 
+@pytest.mark.mqtt5("3.3.2-5")
+def test_a_retained_message_that_expired_this_moment_is_not_sent_either() -> None:
+    bench = Bench()
+    bench.connected("publisher").publish("a", b"x", retain=True, message_expiry_interval=10)
+    subscriber = bench.connected("subscriber")
+    # The deadline that removes it is due, but has not been looked at.
+    bench.turn.now += 10
+    subscriber.subscribe("#")
+    assert subscriber.received() == []
+    assert bench.faults == []
+
+
 @pytest.mark.mqtt5("3.3.2-6")
 def test_the_message_expiry_interval_counts_down_while_the_message_waits() -> None:
     bench = Bench()

@@ -131,7 +131,7 @@ async def test_a_session_of_3_1_1_keeps_its_state_between_network_connections(cl
 
 @pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 1000])
-@pytest.mark.mqtt5("3.8.4-1", "3.12.4-1", "4.6.0-5")
+@pytest.mark.mqtt5("4.2-1", "3.8.4-1", "3.12.4-1", "4.6.0-5")
 async def test_packets_arrive_whole_and_in_order_however_the_stream_is_cut(client, version, piece):
     sender = await client(version)
     packets = [

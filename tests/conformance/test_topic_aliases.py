@@ -275,6 +275,22 @@ def test_a_message_that_fits_without_an_alias_is_sent_without_one(qos: int) -> N
     assert bench.faults == []
 
 
+@pytest.mark.mqtt5("3.3.2-11")
+def test_an_alias_given_back_is_not_confused_with_one_in_use() -> None:
+    bench = Bench()
+    subscriber = bench.connected("subscriber", topic_alias_maximum=2, maximum_packet_size=64)
+    subscriber.subscribe("#")
+    publisher = bench.connected("publisher")
+    sent = ["one"] * 2 + ["two"] * 3
+    # What is too large takes the alias of the least used topic, and gives it back.
+    sent += ["large"] * 9 + ["three"] * 4 + ["two"] * 4 + ["three"] * 4 + ["one"] * 2
+    for topic in sent:
+        publisher.publish(topic, bytes(100) if topic == "large" else b"x")
+    arrived = subscriber.received()
+    assert [topic for topic, _ in resolved(arrived, 2)] == [topic for topic in sent if topic != "large"]
+    assert bench.faults == []
+
+
 def acknowledge(client: BenchClient, arrived: list[Publish]) -> None:
     client.send(*[Puback(m.packet_id) for m in arrived if m.qos == 1])
 

@@ -216,6 +216,21 @@ async def test_after_pubrec_it_is_pubrel_that_is_sent_again_and_not_publish(clie
 
 
 @BEFORE_5
+@pytest.mark.mqtt311("4.3.3-1", "4.4.0-1")
+async def test_pubrel_answers_every_pubrec_until_pubcomp(client, version):
+    receiver = await client.connected("receiver", version, clean_start=False)
+    await receiver.subscribe("a", 2)
+    await deliver(await client.connected("publisher", version), "a", b"x", 2)
+    packet_id = (await receiver.expect(Publish)).packet_id
+    for _ in range(2):
+        receiver.send(Pubrec(packet_id))
+        assert (await receiver.expect(Pubrel)).packet_id == packet_id
+    await leave(receiver)
+    receiver = await client.connected("receiver", version, clean_start=False)
+    assert (await receiver.expect(Pubrel)).packet_id == packet_id
+
+
+@BEFORE_5
 @pytest.mark.mqtt311("4.4.0-1", "4.6.0-1", "4.6.0-6", "3.3.1-1", "3.3.1-3")
 async def test_what_was_sent_comes_before_what_was_stored(client, version):
     receiver = await client.connected("receiver", version, clean_start=False)

@@ -256,7 +256,7 @@ async def test_a_broken_frame_closes_its_network_connection_and_no_other(websock
 
 
 @every_version
-@pytest.mark.mqtt5("6.0.0-1", "6.0.0-2", "6.0.0-3", "6.0.0-4")
+@pytest.mark.mqtt5("4.2-1", "6.0.0-1", "6.0.0-2", "6.0.0-3", "6.0.0-4")
 @pytest.mark.mqtt311("6.0.0-1", "6.0.0-2", "6.0.0-3", "6.0.0-4")
 async def test_the_websockets_client_is_served(websocket_broker, version):
     host, port = websocket_broker.listeners["ws"].addresses[0]

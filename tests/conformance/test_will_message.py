@@ -181,6 +181,21 @@ def test_a_client_that_is_back_in_time_has_no_will_message_published(
     assert wills(receiver) == []
 
 
+@pytest.mark.mqtt5("3.1.2-8", "3.1.3-9")
+def test_the_delay_of_an_old_will_message_does_not_publish_the_new_one(
+    bench: Bench, receiver: BenchClient
+) -> None:
+    bench.connected("a", will=will(delay=50), session_expiry_interval=100).lose()
+    again = bench.connected("a", clean_start=False, will=will(delay=10), session_expiry_interval=100)
+    bench.pass_time(200)
+    assert wills(receiver) == []
+    again.lose()
+    bench.pass_time(9)
+    assert wills(receiver) == []
+    bench.pass_time(1)
+    assert wills(receiver) == [b"gone"]
+
+
 @pytest.mark.mqtt5("3.1.2-8")
 @pytest.mark.parametrize("is_lost_first", [True, False], ids=["lost", "taken over"])
 def test_clean_start_ends_the_session_and_so_publishes_the_delayed_will_message(

@@ -62,6 +62,9 @@ class Site:
     async def only_connection(self) -> Connection:
         await self.server.first()
         (connection,) = self.house.connections
+        async with asyncio.timeout(10):
+            while not connection._connected:
+                await asyncio.sleep(0)
         return connection
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from amqtt.net import connection as connection_module
+from amqtt.net.outgoing import taken
 
 MEBIBYTE = bytes(1024 * 1024)
 
@@ -235,7 +236,7 @@ async def test_a_peer_that_reads_slowly_is_kept(site):
     assert connection.link.blocked
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(10):
-        while connection._unsent() == connection._unmoved:
+        while taken(connection.transport) == connection._unmoved:
             await loop.sock_recv(peer, 4096)
     connection._stall.cancel()
     connection._check()
@@ -451,6 +452,8 @@ async def test_who_publishes_to_a_peer_that_does_not_keep_up_is_held_back_a_mome
     reader, writer = await site.connect(port)
     await site.server.until(lambda: len(site.server.states) == 2)
     (publisher,) = site.house.connections - {receiver}
+    writer.write(b"hello")
+    assert await reader.readexactly(5) == b"hello"
     received = site.server.received
 
     def publish(state, data) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 from amqtt.abc import Peer
 from amqtt.net.house import ConnectionState, House
 from amqtt.net.listener import Listener
-from amqtt.net.outgoing import unacknowledged, write_chunks
+from amqtt.net.outgoing import taken, waiting, write_chunks
 from amqtt.net.tcp import set_tcp_options
 from amqtt.sessions.link import Link
 
@@ -22,6 +22,8 @@ CLOSE_TIMEOUT = 5.0
 LINGER = 1.0
 """Seconds that a peer has to close its side: closing ours with its bytes unread would reset the
 connection, and the DISCONNECT that says why would be lost with it."""
+TLS_BUFFER = 64 * 1024
+"""Bytes that a TLS transport may pass on and say nothing of when they wait beneath it."""
 HOLD = 0.05
 """Seconds for which one receiver that does not keep up may hold back a publisher, between two reads:
 enough for one that is merely slower, and nothing that one which never reads can stop the others with."""
@@ -85,7 +87,9 @@ class Connection(asyncio.BufferedProtocol):
         # Whatever is not taken at once is reported: nothing piles up in a transport.
         self.transport.set_write_buffer_limits(high=1, low=0)
         self.peer.certificate = transport.get_extra_info("peercert") or None
-        if self.link.closing or not self._known:
+        if self._known:
+            self.flush()
+        else:
             self.transport.abort()
 
     def _handshake_done(self, handshake: asyncio.Task[None]) -> None:
@@ -121,9 +125,9 @@ class Connection(asyncio.BufferedProtocol):
         if self._ended:
             return
         self._ended = True
-        for waiting in (self._closer, self._stall, self._question, self._asking, self._hold):
-            if waiting is not None:
-                waiting.cancel()
+        for pending in (self._closer, self._stall, self._question, self._asking, self._hold):
+            if pending is not None:
+                pending.cancel()
         self._drop_unsent()
         self.link.relieve()
         self._lose("the Network Connection was closed" if exc is None else _sentence(exc))
@@ -182,9 +186,10 @@ class Connection(asyncio.BufferedProtocol):
                 turn = self.house.turn
                 turn.packets_sent += len(link.chunks)
                 turn.bytes_sent += link.size
+                hidden = self.peer.secure and link.size > TLS_BUFFER
                 self._send(link.chunks, link.size)
                 self._drop_unsent()
-                if self.transport.get_write_buffer_size():
+                if hidden or self.transport.get_write_buffer_size():
                     self._watch()
             if link.closing:
                 self._close()
@@ -199,9 +204,9 @@ class Connection(asyncio.BufferedProtocol):
         """Everything was sent: close our side, and wait a little for the peer to close its own."""
         self._finished = True
         if self._asking is not None or self._hold is not None:
-            for waiting in (self._question, self._asking, self._hold):
-                if waiting is not None:
-                    waiting.cancel()
+            for pending in (self._question, self._asking, self._hold):
+                if pending is not None:
+                    pending.cancel()
             self.transport.resume_reading()
         if self.transport.can_write_eof():
             self._close_within(LINGER)
@@ -334,20 +339,17 @@ class Connection(asyncio.BufferedProtocol):
     def _watch(self) -> None:
         """Bytes wait: see after a while whether the peer has taken any."""
         if self._stall is None and not self._ended:
-            self._unmoved = self._unsent()
+            self._unmoved = taken(self.transport)
             self._stall = self.house.loop.call_later(self.house.limits.stall_timeout, self._check)
 
     def _check(self) -> None:
         self._stall = None
-        if not self.link.blocked and not self.transport.get_write_buffer_size():
+        if not (waiting(self.transport) if self.peer.secure else self.transport.get_write_buffer_size()):
             return
-        if self._unsent() == self._unmoved:
+        if taken(self.transport) == self._unmoved:
             self.abort("the peer took no bytes for too long")
         else:
             self._watch()
-
-    def _unsent(self) -> int:
-        return self.transport.get_write_buffer_size() + unacknowledged(self.transport)
 
 
 def _begun(pending: Awaitable[object]) -> asyncio.Future[object]:

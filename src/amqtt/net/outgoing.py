@@ -2,6 +2,8 @@
 
 import array
 import asyncio
+import contextlib
+import socket
 import sys
 
 if sys.platform == "linux":
@@ -16,6 +18,9 @@ WRITELINES_PAUSES = not (
     (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 )
 
+_BYTES_ACKED = 120
+"""Where Linux's struct tcp_info has tcpi_bytes_acked, 64 bits wide (since 4.1)."""
+
 
 def write_chunks(transport: asyncio.Transport, chunks: list[bytes], size: int) -> None:
     """Write all chunks with one call; `size` is their length together."""
@@ -28,16 +33,21 @@ def write_chunks(transport: asyncio.Transport, chunks: list[bytes], size: int) -
         transport.write(b"".join(chunks))
 
 
-def unacknowledged(transport: asyncio.Transport) -> int:
-    """How many bytes the kernel holds that the peer has not acknowledged; 0 where it cannot tell."""
-    if sys.platform != "linux":
-        return 0
+def waiting(transport: asyncio.Transport) -> int:
+    """How many bytes the transport holds, and the kernel where it tells which were not taken yet."""
+    in_kernel = array.array("i", [0])
     connected = transport.get_extra_info("socket")
-    if connected is None or connected.fileno() < 0:
-        return 0
-    waiting = array.array("i", [0])
-    try:
-        fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, waiting)
-    except OSError:
-        return 0
-    return waiting[0]
+    if sys.platform == "linux" and connected is not None and connected.fileno() >= 0:
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, in_kernel)
+    return transport.get_write_buffer_size() + in_kernel[0]
+
+
+def taken(transport: asyncio.Transport) -> int:
+    """A number that changes whenever the peer takes bytes, and not when none are written."""
+    connected = transport.get_extra_info("socket")
+    if sys.platform == "linux" and connected is not None and connected.family != socket.AF_UNIX:
+        with contextlib.suppress(OSError):
+            report = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+            return int.from_bytes(report[_BYTES_ACKED:], sys.byteorder)
+    return -waiting(transport)

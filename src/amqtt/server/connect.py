@@ -144,10 +144,13 @@ def _settle(realm: Realm, state: ConnectionState, answer: object) -> None:
 def answered(realm: Realm, state: ConnectionState, answer: object) -> None:
     """The Authenticator has spoken; anything but a clear yes is a no."""
     if isinstance(answer, Challenge) and state.exchange is not None:
-        _send_auth(state, ReasonCode.CONTINUE_AUTHENTICATION, answer.data)
+        if state.phase != CONNECTED:
+            # Nothing but AUTH and DISCONNECT may come now, from somebody who is not known yet.
+            state.decoder.maximum_packet_size = realm.limits.maximum_connect_size
+        _send_auth(realm, state, ReasonCode.CONTINUE_AUTHENTICATION, answer.data)
     elif isinstance(answer, Accepted):
         if state.phase == CONNECTED:
-            _re_authenticated(state, answer)
+            _re_authenticated(realm, state, answer)
         else:
             _accept(realm, state, answer)
     elif isinstance(answer, Refusal):
@@ -175,11 +178,13 @@ def _reject(realm: Realm, state: ConnectionState, reason_code: int, reason: str)
     close(realm, state, reason_code, reason or "not authorized")
 
 
-def _send_auth(state: ConnectionState, reason_code: int, data: bytes | None) -> None:
+def _send_auth(realm: Realm, state: ConnectionState, reason_code: int, data: bytes | None) -> None:
     """Send an AUTH with the Authentication Method of the CONNECT [MQTT-4.12.0-5]."""
     packet = Auth(reason_code, _auth_properties(state, data))
     encoded = encode_within(packet, MQTT_5, state.maximum_packet_size)
-    if encoded is not None:
+    if encoded is None:
+        close(realm, state, ReasonCode.PACKET_TOO_LARGE, "AUTH is larger than Maximum Packet Size")
+    else:
         state.link.send(encoded)
 
 
@@ -192,12 +197,12 @@ def _auth_properties(state: ConnectionState, data: bytes | None) -> Properties:
     return properties
 
 
-def _re_authenticated(state: ConnectionState, answer: Accepted) -> None:
+def _re_authenticated(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     assert state.session is not None
     state.authenticating = False
     state.exchange = None
     state.session.permissions = answer.permissions
-    _send_auth(state, ReasonCode.SUCCESS, answer.data)
+    _send_auth(realm, state, ReasonCode.SUCCESS, answer.data)
 
 
 def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:

@@ -76,7 +76,10 @@ class Realm:
         """Give what a shared group gave the Session, and was not sent, to other members of it."""
         if group is not None:
             for outgoing in session.backlog.take_group(group):
-                group.pass_on(outgoing.message)
+                if outgoing.message.is_expired(self.turn.now):
+                    self.counters.dropped_expired += 1
+                else:
+                    group.pass_on(outgoing.message)
 
     def publish_will(self, session: Session) -> None:
         """Publish the Will Message, if there is one and its Client may publish to its topic.

@@ -49,7 +49,9 @@ class Session(Subscriber):
         "maximum_packet_size", "permissions", "received", "retained", "subscriptions", "version", "will",
     )
 
-    def __init__(self, client_id: str, permissions: Permissions, backlog: Backlog, counters: Counters) -> None:
+    def __init__(
+        self, client_id: str, permissions: Permissions, backlog: Backlog, counters: Counters
+    ) -> None:
         self.client_id = client_id
         self.permissions = permissions
         self.subscriptions: dict[str, Subscription] = {}

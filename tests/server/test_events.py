@@ -1,0 +1,96 @@
+"""Events: told to those who want them, by their class."""
+
+from amqtt.abc import Peer
+from amqtt.server.events import (
+    ClientConnected,
+    ClientDisconnected,
+    ClientSubscribed,
+    ClientUnsubscribed,
+    ConnectionRefused,
+    Event,
+    Events,
+    Fault,
+)
+from amqtt.wire.packets import Connect, Disconnect, Unsubscribe
+from support.bench_server import Bench
+
+
+def test_an_event_is_told_to_those_who_listen_for_its_class_in_their_order() -> None:
+    events = Events()
+    told: list[tuple[str, object]] = []
+    events.on(ClientSubscribed, lambda event: told.append(("first", event)))
+    events.on(ClientSubscribed, lambda event: told.append(("second", event)))
+    events.on(Fault, lambda event: told.append(("fault", event)))
+    event = ClientSubscribed("c", "t", 1)
+    events.tell(event)
+    events.tell(ClientUnsubscribed("c", "t"))
+    assert told == [("first", event), ("second", event)]
+
+
+def test_only_what_somebody_listens_for_is_wanted() -> None:
+    events = Events()
+    events.on(ClientConnected, lambda event: None)
+    assert events.wanted(ClientConnected)
+    assert not events.wanted(ClientDisconnected)
+    assert not events.wanted(Event)
+
+
+KINDS: tuple[type[Event], ...] = (
+    ClientConnected, ClientDisconnected, ClientSubscribed, ClientUnsubscribed, ConnectionRefused,
+)
+
+
+def listening() -> tuple[Bench, list[Event]]:
+    bench = Bench()
+    told: list[Event] = []
+    for kind in KINDS:
+        bench.server.events.on(kind, told.append)
+    return bench, told
+
+
+def told_as(events: list[Event]) -> list[tuple[object, ...]]:
+    """Each event as its class and its attributes, in the order of their names."""
+    return [
+        (type(event), *(getattr(event, name) for name in type(event).__slots__ if name != "peer"))
+        for event in events
+    ]
+
+
+def test_the_life_of_a_client_is_told_in_its_order() -> None:
+    bench, told = listening()
+    client = bench.connected("c", username="user", session_expiry_interval=9)
+    client.subscribe("a/#", 2)
+    client.subscribe("$share/g/a", 1)
+    client.send(Unsubscribe(1, ["a/#", "never"]))
+    client.send(Disconnect())
+    bench.connected("c", 4, clean_start=False).lose()
+    assert told_as(told) == [
+        (ClientConnected, "c", False, "user", 5),
+        (ClientSubscribed, "c", 2, "a/#"),
+        (ClientSubscribed, "c", 1, "$share/g/a"),
+        (ClientUnsubscribed, "c", "a/#"),
+        (ClientDisconnected, "c", "the Client disconnected", 0),
+        (ClientConnected, "c", True, None, 4),
+        (ClientDisconnected, "c", "the Network Connection was lost", 0x80),
+    ]
+    assert all(isinstance(event.peer, Peer) for event in told if hasattr(event, "peer"))
+
+
+def test_what_never_became_a_client_is_told_as_refused() -> None:
+    bench, told = listening()
+    bench.client().lose()
+    bench.client().send(b"\xff")
+    bench.client(4).send(Connect("", 4, False))
+    kinds = [(kind, client_id, code) for kind, client_id, _, code in told_as(told)]
+    assert kinds == [
+        (ConnectionRefused, "", 0x80), (ConnectionRefused, "", 0x82), (ConnectionRefused, "", 0x85),
+    ]
+
+
+def test_a_take_over_is_told_as_the_end_of_one_and_the_beginning_of_another() -> None:
+    bench, told = listening()
+    bench.connected("c")
+    bench.connected("c")
+    assert [(type(event), getattr(event, "reason_code", None)) for event in told] == [
+        (ClientConnected, None), (ClientDisconnected, 0x8E), (ClientConnected, None),
+    ]
