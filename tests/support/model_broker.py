@@ -94,6 +94,8 @@ class ModelBroker:
     def connect(self, client_id: str, clean_start: bool, expiry: float, will: ModelWill | None) -> bool:
         """Whether there was a Session; what it must be sent is expected then."""
         session = self.sessions.get(client_id)
+        if session is not None:
+            session.dying = clean_start
         if session is not None and session.connected:
             self.lose(client_id)
         session = self.sessions.get(client_id)
@@ -158,17 +160,19 @@ class ModelBroker:
         if will is not None:
             self.route(ModelMessage(will.topic, will.payload, will.qos, will.retain, FOREVER, client_id))
 
+    @property
+    def next_due(self) -> tuple[float, str]:
+        """The next moment at which something happens by itself, and the Client whose Session it is."""
+        due = [(session.will_at, client_id) for client_id, session in self.sessions.items()]
+        due += [(session.ends_at, client_id) for client_id, session in self.sessions.items()]
+        return min(due, default=(FOREVER, ""))
+
     def pass_time(self, end: float) -> None:
         """Everything that is due until `end`, in its order."""
-        while True:
-            due = [(s.will_at, c) for c, s in self.sessions.items()]
-            due += [(s.ends_at, c) for c, s in self.sessions.items()]
-            moment, client_id = min(due, default=(FOREVER, ""))
-            if moment > end:
-                break
-            self.now = moment
+        while self.next_due[0] <= end:
+            self.now, client_id = self.next_due
             session = self.sessions[client_id]
-            if session.ends_at == moment:
+            if session.ends_at == self.now:
                 self.end(client_id)
             else:
                 self._publish_will(client_id, session)

@@ -109,6 +109,16 @@ class Inflight:
         if outgoing.sent:
             self.unacknowledged -= 1
 
+    def take_group(self, group: Subscriber) -> list[Outgoing]:
+        """Take out, in order, the QoS 1 messages that this shared group gave: another may have them.
+
+        Never those of QoS 2, which must come once [MQTT-4.8.2-5].
+        """
+        taken = [o for o in self.entries.values() if o.group is group and o.state == AWAITS_PUBACK]
+        for outgoing in taken:
+            self.discard(outgoing)
+        return taken
+
     def clear(self) -> None:
         """Forget all of them: the Session ends."""
         self._counters.inflight_out -= len(self.entries)
