@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 import uvloop
-from support.echo_server import EchoServer
-from support.tls import Authority
 
 from amqtt.net.connection import Connection
 from amqtt.net.house import House
@@ -15,6 +13,8 @@ from amqtt.net.listeners import Listener, open_listener
 from amqtt.net.settings import ListenerSettings
 from amqtt.server.limits import Limits
 from amqtt.sessions.link import Turn
+from support.echo_server import EchoServer
+from support.tls import Authority
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -62,9 +62,8 @@ class Site:
     async def only_connection(self) -> Connection:
         await self.server.first()
         (connection,) = self.house.connections
-        async with asyncio.timeout(10):
-            while not connection._connected:
-                await asyncio.sleep(0)
+        if connection._handshake is not None:
+            await asyncio.wait([connection._handshake], timeout=10)
         return connection
 
     async def close(self) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Sequence
@@ -79,7 +80,7 @@ async def test_two_connections_share_the_receive_buffer_and_get_their_own_bytes(
 
 
 async def test_what_is_sent_in_one_turn_is_written_once(site):
-    reader, writer = await site.connect(await site.port())
+    reader, _writer = await site.connect(await site.port())
     connection = await site.only_connection()
     connection.transport = counted = CountingTransport(connection.transport)
     for word in (b"one ", b"two ", b"three"):
@@ -90,7 +91,7 @@ async def test_what_is_sent_in_one_turn_is_written_once(site):
 
 
 async def test_few_big_chunks_arrive_in_order(site):
-    reader, writer = await site.connect(await site.port())
+    reader, _writer = await site.connect(await site.port())
     connection = await site.only_connection()
     chunks = [bytes([number]) * 20_000 for number in range(5)]
     for chunk in chunks:
@@ -110,7 +111,7 @@ async def test_the_turn_knows_the_moment_of_every_call(site):
 
 
 async def test_small_packets_are_not_delayed_and_dead_peers_are_noticed(site):
-    _, writer = await site.connect(await site.port())
+    _, _writer = await site.connect(await site.port())
     connection = await site.only_connection()
     accepted = connection.transport.get_extra_info("socket")
     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
@@ -193,7 +194,7 @@ async def test_a_peer_that_never_closes_its_side_is_closed_after_a_while(site, m
 
 async def test_a_peer_that_does_not_take_the_last_words_is_aborted(site, monkeypatch):
     monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT", 0.05)
-    peer = site.connect_deaf(await site.port())
+    site.connect_deaf(await site.port())
     connection = await site.only_connection()
     for _ in range(8):
         connection.link.send(MEBIBYTE)
@@ -221,7 +222,7 @@ async def test_a_peer_that_half_closes_gets_its_answers(site):
 
 async def test_a_peer_that_takes_no_bytes_for_the_stall_timeout_is_aborted(open_site):
     site = await open_site(stall_timeout=0.1)
-    peer = site.connect_deaf(await site.port())
+    site.connect_deaf(await site.port())
     connection = await site.only_connection()
     connection.link.send(MEBIBYTE * 8)
     state = site.server.states[0]
@@ -293,10 +294,8 @@ async def test_a_fault_of_the_server_at_open_lost_or_drained_is_contained(site):
 
     site.server.open = fail
     reader, writer = await site.connect(port)
-    try:
+    with contextlib.suppress(ConnectionResetError):
         assert await reader.read() == b""
-    except ConnectionResetError:
-        pass
     assert len(site.faults) == 2
     writer.close()
     del site.server.open
@@ -419,7 +418,7 @@ async def test_the_server_may_close_while_an_authenticator_thinks(site):
 
 async def test_the_house_ends_all_that_are_left(site):
     port = await site.port()
-    peers = [await site.connect(port) for _ in range(5)]
+    [await site.connect(port) for _ in range(5)]
     await site.server.until(lambda: len(site.server.states) == 5)
     emptied = asyncio.ensure_future(site.house.emptied())
     site.house.abort()

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import errno
 import os
 import resource
@@ -213,7 +214,7 @@ async def test_without_file_descriptors_newcomers_are_refused_and_the_rest_goes_
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
     fillers: list[int] = []
     try:
-        with pytest.raises(OSError, match="Too many open files"):
+        with contextlib.suppress(OSError):
             while True:
                 fillers.append(os.open(os.devnull, os.O_RDONLY))
         for newcomer in newcomers:
@@ -251,7 +252,7 @@ async def test_a_unix_socket_is_a_listener_and_its_file_goes_with_it(site, tmp_p
     peer = site.server.states[0].peer
     assert (peer.address, peer.port, peer.transport, peer.secure) == ("", 0, "unix", False)
     await listener.close()
-    assert not os.path.exists(path)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o660, 0o666])

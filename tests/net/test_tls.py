@@ -1,7 +1,8 @@
 import asyncio
-import datetime
+import datetime as dt
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 import trustme
@@ -164,9 +165,9 @@ async def test_a_client_certificate_of_another_authority_is_refused(site, author
 def revocations(authority, *revoked: str) -> bytes:
     key = serialization.load_pem_private_key(authority.ca_key, None)
     issuer = x509.load_pem_x509_certificate(authority.cadata.encode()).subject
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now)
-    builder = builder.next_update(now + datetime.timedelta(days=1))
+    builder = builder.next_update(now + dt.timedelta(days=1))
     for certfile in revoked:
         with open(certfile, "rb") as file:
             serial = x509.load_pem_x509_certificate(file.read()).serial_number
@@ -273,6 +274,15 @@ async def test_the_server_may_close_during_the_handshake(site, tls):
         await site.house.emptied()
 
 
+def lock(keyfile: str, locked: Path) -> None:
+    """Write the key again, encrypted."""
+    key = serialization.load_pem_private_key(Path(keyfile).read_bytes(), None)
+    locked.write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"open sesame"),
+    ))
+
+
 def write(directory, name: str, content: str = "") -> str:
     path = directory / name
     path.write_text(content)
@@ -305,13 +315,7 @@ async def test_what_is_wrong_with_the_keys_is_said(site, authority, tls, tmp_pat
     write(tmp_path, "empty")
     (tmp_path / "nobody").mkdir()
     trustme.CA().private_key_pem.write_to_path(str(tmp_path / "other.key"))
-    with open(authority.keyfile, "rb") as file:
-        key = serialization.load_pem_private_key(file.read(), None)
-    locked = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"open sesame"),
-    )
-    (tmp_path / "locked.key").write_bytes(locked)
+    lock(authority.keyfile, tmp_path / "locked.key")
 
     def fill(text):
         if not isinstance(text, str):
@@ -325,13 +329,8 @@ async def test_what_is_wrong_with_the_keys_is_said(site, authority, tls, tmp_pat
 
 
 async def test_the_password_opens_an_encrypted_key(site, authority, tls, tmp_path):
-    with open(authority.keyfile, "rb") as file:
-        key = serialization.load_pem_private_key(file.read(), None)
     locked = tmp_path / "locked.key"
-    locked.write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"open sesame"),
-    ))
+    lock(authority.keyfile, locked)
     settings = tls(keyfile=str(locked), password="open sesame")
     assert "sesame" not in repr(settings)
     await echo(site, await site.port(tls=settings), authority.client_context())

@@ -33,10 +33,11 @@ def test_an_alias_that_was_never_set_is_a_protocol_error() -> None:
     assert refusal.value.reason_code == 0x82
 
 
-def test_a_topic_gets_an_alias_at_its_second_use() -> None:
+def test_a_topic_gets_a_free_alias_at_its_first_use() -> None:
     aliases = OutgoingAliases(2)
-    assert [aliases.use("a") for _ in range(4)] == [(0, True), (1, True), (1, False), (1, False)]
-    assert [aliases.use("b") for _ in range(3)] == [(0, True), (2, True), (2, False)]
+    assert [aliases.use("a") for _ in range(3)] == [(1, True), (1, False), (1, False)]
+    assert [aliases.use("b") for _ in range(2)] == [(2, True), (2, False)]
+    assert aliases.use("c") == (0, True)
 
 
 def test_a_topic_that_is_used_twice_as_often_takes_the_place_of_the_least_used() -> None:
@@ -51,11 +52,10 @@ def test_a_topic_that_is_used_twice_as_often_takes_the_place_of_the_least_used()
 
 def test_what_was_not_sent_is_forgotten_and_its_alias_is_free() -> None:
     aliases = OutgoingAliases(1)
-    aliases.use("a")
     assert aliases.use("a") == (1, True)
     aliases.forget("a")
     aliases.forget("never had one")
-    assert [aliases.use("b"), aliases.use("b")] == [(0, True), (1, True)]
+    assert aliases.use("b") == (1, True)
     assert aliases.use("b") == (1, False)
     assert aliases.use("a") == (0, True)
 

@@ -10,6 +10,7 @@ from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
+from amqtt.sessions.inflight import Outgoing
 from amqtt.sessions.link import Turn
 from amqtt.sessions.session import Session
 from amqtt.topics.names import split_shared
@@ -51,35 +52,37 @@ class Realm:
     def end_session(self, session: Session) -> None:
         """Discard the Session State [MQTT-4.1.0-2]; a Will Message still waiting is published first.
 
-        What shared groups gave it and it was not sent goes to other members of them.
+        What shared groups gave it goes to other members of them, unless it was sent at QoS 2 and may
+        have been taken (4.8.2).
         """
         client_id = session.client_id
         self.publish_will(session)
         self.deadlines.cancel(self.session_ends.pop(client_id, None))
         for topic_filter in session.subscriptions:
-            self.end_subscription(session, topic_filter)
+            self.end_subscription(session, topic_filter, session_ends=True)
         session.subscriptions.clear()
         session.discard()
         self.sessions.pop(client_id, None)
 
-    def end_subscription(self, session: Session, topic_filter: str) -> None:
+    def end_subscription(self, session: Session, topic_filter: str, session_ends: bool = False) -> None:
         """Stop matching this Topic Filter, `$share/name/` included, for the Session [MQTT-3.10.4-2]."""
         share_name, real_filter = split_shared(topic_filter)
         if share_name:
             group = self.shared.group(share_name, real_filter)
             self.shared.leave(share_name, real_filter, session)
-            self.pass_on(session, group)
+            if group is not None:
+                unacknowledged = session.inflight.take_group(group) if session_ends else []
+                self.pass_on(group, [*unacknowledged, *session.backlog.take_group(group)])
         else:
             self.tree.remove(session, real_filter)
 
-    def pass_on(self, session: Session, group: SharedGroup | None) -> None:
-        """Give what a shared group gave the Session, and was not sent, to other members of it."""
-        if group is not None:
-            for outgoing in session.backlog.take_group(group):
-                if outgoing.message.is_expired(self.turn.now):
-                    self.counters.dropped_expired += 1
-                else:
-                    group.pass_on(outgoing.message)
+    def pass_on(self, group: SharedGroup, given: list[Outgoing]) -> None:
+        """Give what a shared group gave a Session that leaves it to other members of it."""
+        for outgoing in given:
+            if outgoing.message.is_expired(self.turn.now):
+                self.counters.dropped_expired += 1
+            else:
+                group.pass_on(outgoing.message)
 
     def publish_will(self, session: Session) -> None:
         """Publish the Will Message, if there is one and its Client may publish to its topic.

@@ -40,8 +40,8 @@ class IncomingAliases:
 class OutgoingAliases:
     """Topic Aliases that the Server assigns, to the topics that this Client is sent most.
 
-    Never more than the Client's Topic Alias Maximum [MQTT-3.3.2-11]. Free aliases go to a topic at
-    its second use; then a topic that is used twice as often as the least used one takes its place.
+    Never more than the Client's Topic Alias Maximum [MQTT-3.3.2-11]. A free alias goes to whichever
+    topic comes; then a topic that is used twice as often as the least used one takes its place.
     `maximum` is 1 or more.
     """
 
@@ -61,14 +61,13 @@ class OutgoingAliases:
             self._uses[topic] += 1
             return alias, False
         count = self._candidates.get(topic, 0) + 1
-        if count >= 2:
-            alias = self._alias_for(count)
-            if alias:
-                self._candidates.pop(topic, None)
-                self._aliases[topic] = alias
-                self._uses[topic] = count
-                return alias, True
-        elif len(self._candidates) >= self.maximum * CANDIDATES_PER_ALIAS:
+        alias = self._alias_for(count)
+        if alias:
+            self._candidates.pop(topic, None)
+            self._aliases[topic] = alias
+            self._uses[topic] = count
+            return alias, True
+        if count == 1 and len(self._candidates) >= self.maximum * CANDIDATES_PER_ALIAS:
             self._forget_candidates()
         self._candidates[topic] = count
         return 0, True
@@ -85,6 +84,8 @@ class OutgoingAliases:
             return self._free.pop()
         if len(self._aliases) < self.maximum:
             return len(self._aliases) + 1
+        if count == 1:
+            return 0
         least = min(self._uses, key=self._uses.__getitem__)
         if count <= 2 * self._uses[least]:
             return 0

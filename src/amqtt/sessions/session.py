@@ -151,14 +151,10 @@ class Session(Subscriber):
     def _send_assured(self, outgoing: Outgoing) -> None:
         link = self.link
         assert link is not None
-        now = link.turn.now
-        message = outgoing.message
-        if message.expires_at <= now:
-            self.counters.dropped_expired += 1
-            return
         self.inflight.open(outgoing)
         packet = self._packet(
-            message, now, outgoing.qos, outgoing.retain, False, outgoing.packet_id, outgoing.identifiers
+            outgoing.message, link.turn.now, outgoing.qos, outgoing.retain, False, outgoing.packet_id,
+            outgoing.identifiers,
         )
         if self._is_too_large(packet):
             self.inflight.discard(outgoing)
@@ -232,7 +228,11 @@ class Session(Subscriber):
             return
         backlog = self.backlog
         while backlog and inflight.has_quota and not link.full:
-            self._send_assured(backlog.pop())
+            outgoing = backlog.pop()
+            if outgoing.message.is_expired(link.turn.now):  # [MQTT-3.3.2-5]
+                self.counters.dropped_expired += 1
+            else:
+                self._send_assured(outgoing)
         if link.waiting and not backlog.presses:
             link.relieve()
         if self.retained and not backlog:
