@@ -202,6 +202,7 @@ def _re_authenticated(realm: Realm, state: ConnectionState, answer: Accepted) ->
     state.authenticating = False
     state.exchange = None
     state.session.permissions = answer.permissions
+    state.asks = answer.permissions.asks
     _send_auth(realm, state, ReasonCode.SUCCESS, answer.data)
 
 
@@ -226,6 +227,7 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     _take_over(realm, packet)
     session, present = _session(realm, packet, permissions)
     session.permissions = permissions
+    state.asks = permissions.asks
     _recheck_subscriptions(realm, session)
     session.will = None if will is None else Will(will)
     session.expiry_interval = expiry_interval

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from amqtt.abc import Peer
+from amqtt.message import Message
+from amqtt.wire.packets import Packet
 
 
 class Event:
@@ -72,6 +74,65 @@ class ClientUnsubscribed(Event):
         self.topic_filter = topic_filter
 
 
+class MessageOffered(Event):
+    """A Client's PUBLISH arrived; whether it may publish to the topic is not asked yet."""
+
+    __slots__ = ("client_id", "message")
+
+    def __init__(self, client_id: str, message: Message) -> None:
+        self.client_id = client_id
+        self.message = message
+
+
+class MessagePublished(Event):
+    """A Client's Message was taken and given to everybody who subscribed; it must not be changed."""
+
+    __slots__ = ("client_id", "message")
+
+    def __init__(self, client_id: str, message: Message) -> None:
+        self.client_id = client_id
+        self.message = message
+
+
+class MessageRetained(Event):
+    """A Message is the retained one of its topic from now on; without payload, the topic has none."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+
+
+class MessageQueued(Event):
+    """A Message waits for a Client that is away."""
+
+    __slots__ = ("client_id", "message")
+
+    def __init__(self, client_id: str, message: Message) -> None:
+        self.client_id = client_id
+        self.message = message
+
+
+class PacketReceived(Event):
+    """A Control Packet arrived and will be acted on; `client_id` is "" before its CONNECT."""
+
+    __slots__ = ("client_id", "packet")
+
+    def __init__(self, client_id: str, packet: Packet) -> None:
+        self.client_id = client_id
+        self.packet = packet
+
+
+class PacketSent(Event):
+    """A Control Packet was given to the Network Connection."""
+
+    __slots__ = ("client_id", "packet")
+
+    def __init__(self, client_id: str, packet: Packet) -> None:
+        self.client_id = client_id
+        self.packet = packet
+
+
 class Fault(Event):
     """Something of ours or of an embedder's failed; the Server went on without it."""
 
@@ -86,16 +147,25 @@ SomeEvent = TypeVar("SomeEvent", bound=Event)
 
 
 class Events:
-    """Who wants to know what; an event that nobody wants is never made (ask `wanted` first)."""
+    """Who wants to know what; an event that nobody wants is never made (ask `wanted` first).
 
-    __slots__ = ("_listeners",)
+    What would have to be asked for every packet stands in attributes of its own.
+    """
+
+    __slots__ = ("_listeners", "wants_messages", "wants_packets", "wants_sent_packets")
 
     def __init__(self) -> None:
+        self.wants_messages = False
+        self.wants_packets = False
+        self.wants_sent_packets = False
         self._listeners: dict[type[Event], list[Callable[[Event], None]]] = {}
 
     def on(self, kind: type[SomeEvent], listener: Callable[[SomeEvent], None]) -> None:
         """Have `listener` called at once with each event of this kind; it must not raise or wait."""
         self._listeners.setdefault(kind, []).append(listener)  # type: ignore[arg-type]
+        self.wants_messages = self.wants_messages or kind in (MessageOffered, MessagePublished)
+        self.wants_packets = self.wants_packets or kind is PacketReceived
+        self.wants_sent_packets = self.wants_sent_packets or kind is PacketSent
 
     def wanted(self, kind: type[Event]) -> bool:
         """Whether anybody listens for this kind."""

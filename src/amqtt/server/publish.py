@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from amqtt.message import message_of
+from amqtt.message import Message, message_of
+from amqtt.server.events import MessageOffered, MessagePublished
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.server.wills import is_utf8
@@ -42,14 +43,24 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         _check_quota(realm, state, session)
     if packet.retain and not realm.limits.retain_available:
         packet.retain = False
+    events = realm.events
+    if events.wants_messages:
+        _tell_offered(realm, session, packet, topic)
     refusal = _refusal(realm, session, packet, topic)
     if refusal:
         _refused(realm, state, packet, refusal)
         return
     message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
     matched = realm.router.route(message)
+    if events.wants_messages:
+        events.tell(MessagePublished(session.client_id, message))
     if packet.qos:
         _accepted(state, session, packet, matched)
+
+
+def _tell_offered(realm: Realm, session: Session, packet: Publish, topic: str) -> None:
+    message = Message(topic, packet.payload, packet.qos, packet.retain, publisher=session.client_id)
+    realm.events.tell(MessageOffered(session.client_id, message))
 
 
 def _admit_5(realm: Realm, state: ConnectionState, packet: Publish) -> str:
@@ -60,11 +71,15 @@ def _admit_5(realm: Realm, state: ConnectionState, packet: Publish) -> str:
     if packet.retain and not limits.retain_available:
         raise ProtocolError("RETAIN is not supported", ReasonCode.RETAIN_NOT_SUPPORTED)
     properties = packet.properties
-    if properties is None:
-        return packet.topic
-    if properties.subscription_identifiers:
+    if properties is not None and properties.subscription_identifiers:
         raise ProtocolError("a Subscription Identifier in a PUBLISH of a Client")
-    if properties.topic_alias is None:
+    return resolved_topic(state, packet)
+
+
+def resolved_topic(state: ConnectionState, packet: Publish) -> str:
+    """The Topic Name that an MQTT 5.0 PUBLISH means, by itself or by its Topic Alias (3.3.2.3.4)."""
+    properties = packet.properties
+    if properties is None or properties.topic_alias is None:
         return packet.topic
     assert state.aliases is not None
     return state.aliases.resolve(properties.topic_alias, packet.topic)

@@ -3,8 +3,9 @@
 from functools import partial
 
 from amqtt.abc import Authenticator, Permissions
+from amqtt.message import Message
 from amqtt.server.deadlines import Deadline, Deadlines
-from amqtt.server.events import Events
+from amqtt.server.events import Events, MessageQueued
 from amqtt.server.router import Router
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
@@ -36,7 +37,7 @@ class Realm:
         self.tree = SubscriptionTree()
         self.shared = SharedSubscriptions(self.tree)
         self.retained = RetainedMessages(limits.maximum_retained_messages, limits.maximum_retained_bytes)
-        self.router = Router(self.tree, self.retained, self.counters, self.deadlines)
+        self.router = Router(self.tree, self.retained, self.counters, self.deadlines, self.events)
         self.session_ends: dict[str, Deadline] = {}
         self.paced: set[str] = set()
         self.delayed_wills: dict[str, Deadline] = {}
@@ -46,8 +47,13 @@ class Realm:
         limits = self.limits
         backlog = Backlog(limits.maximum_queued_messages, limits.maximum_queued_bytes, self.counters)
         session = Session(client_id, permissions, backlog, self.counters)
+        if self.events.wanted(MessageQueued):
+            session.on_queued = self._tell_queued
         self.sessions[client_id] = session
         return session
+
+    def _tell_queued(self, session: Session, message: Message) -> None:
+        self.events.tell(MessageQueued(session.client_id, message))
 
     def end_session(self, session: Session) -> None:
         """Discard the Session State [MQTT-4.1.0-2]; a Will Message still waiting is published first.

@@ -2,6 +2,7 @@
 
 from amqtt.message import NEVER, Message
 from amqtt.server.deadlines import Deadline, Deadlines
+from amqtt.server.events import Events, MessageRetained
 from amqtt.sessions.counters import Counters
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import SubscriptionTree
@@ -10,11 +11,17 @@ from amqtt.topics.subscriptions import SubscriptionTree
 class Router:
     """Retains what is to be retained and delivers to whoever subscribed (MQTT 5.0, 4.5)."""
 
-    __slots__ = ("_expiry", "counters", "deadlines", "retained", "tree")
+    __slots__ = ("_events", "_expiry", "counters", "deadlines", "retained", "tree")
 
     def __init__(
-        self, tree: SubscriptionTree, retained: RetainedMessages, counters: Counters, deadlines: Deadlines
+        self,
+        tree: SubscriptionTree,
+        retained: RetainedMessages,
+        counters: Counters,
+        deadlines: Deadlines,
+        events: Events,
     ) -> None:
+        self._events = events
         self.tree = tree
         self.retained = retained
         self.counters = counters
@@ -34,7 +41,10 @@ class Router:
         """Keep it for future Subscriptions, until it expires [MQTT-3.3.1-5] [MQTT-3.3.2-5]."""
         if not self.retained.keep(message):
             self.counters.dropped_full += 1
-        elif message.expires_at != NEVER:
+            return
+        if self._events.wanted(MessageRetained):
+            self._events.tell(MessageRetained(message))
+        if message.expires_at != NEVER:
             self._expect_expiry()
 
     def _expect_expiry(self) -> None:

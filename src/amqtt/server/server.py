@@ -10,14 +10,15 @@ from amqtt.server import connect as connecting
 from amqtt.server.connect import answered, auth, connect
 from amqtt.server.deadlines import Deadlines
 from amqtt.server.disconnect import close, disconnect, end
-from amqtt.server.events import Events, Fault
+from amqtt.server.events import Events, Fault, PacketReceived
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
-from amqtt.server.publish import puback, pubcomp, publish, pubrec, pubrel
+from amqtt.server.publish import puback, pubcomp, publish, pubrec, pubrel, resolved_topic
 from amqtt.server.realm import Realm
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CONNECTED, NEW, ConnectionState
 from amqtt.server.subscribe import subscribe, unsubscribe
+from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.link import Link, Turn
 from amqtt.topics.names import split_shared, topic_filter_fault
@@ -27,6 +28,7 @@ from amqtt.wire.decoder import Decoder
 from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import (
+    MQTT_5,
     Auth,
     Connect,
     Disconnect,
@@ -71,6 +73,26 @@ VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
     },
 }
 """(phase, packet) → verb. What is not here is a Protocol Error [MQTT-3.1.0-1] [MQTT-3.1.0-2]."""
+
+
+def _must_wait(state: ConnectionState, packet: Packet) -> bool:
+    """Whether the Client's Permissions want to find something out before this packet is acted on."""
+    if state.prepared is packet:
+        state.prepared = None
+        return False
+    session = state.session
+    if session is None:
+        return False
+    if isinstance(packet, Publish):
+        topic = packet.topic if state.version != MQTT_5 else resolved_topic(state, packet)
+        state.pending = session.permissions.prepare_publish(topic)
+    elif isinstance(packet, Subscribe):
+        filters = [split_shared(request.topic_filter)[1] for request in packet.requests]
+        state.pending = session.permissions.prepare_subscribe(filters)
+    if state.pending is None:
+        return False
+    state.prepared = packet
+    return True
 
 
 class Server:
@@ -130,6 +152,8 @@ class Server:
             maximum_user_properties=limits.maximum_user_properties,
         )
         state = ConnectionState(link, peer, decoder, self.turn.now)
+        if self.events.wants_sent_packets:
+            SentPackets(state, self.events)
         state.deadline = self.deadlines.at(
             self.turn.now + limits.connect_timeout, partial(connecting.connect_overdue, self.realm, state)
         )
@@ -159,6 +183,11 @@ class Server:
                 verb = VERBS[state.phase].get(type(packet))
                 if verb is None:
                     raise ProtocolError(f"{type(packet).__name__.upper()} is not allowed now")
+                if realm.events.wants_packets:
+                    realm.events.tell(PacketReceived(state.client_id, packet))
+                if state.asks and _must_wait(state, packet):
+                    state.waiting = packets[at:]
+                    return
                 verb(realm, state, packet)
                 if state.closed:
                     return
@@ -186,7 +215,10 @@ class Server:
             return
         state.last_heard = self.turn.now  # nothing could be heard of it while nothing was read
         try:
-            answered(self.realm, state, answer)
+            if state.prepared is None:
+                answered(self.realm, state, answer)
+            elif isinstance(answer, Exception):
+                self._report(answer)
         except Exception as fault:
             self._report(fault)
             self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")

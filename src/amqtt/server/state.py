@@ -22,13 +22,14 @@ class ConnectionState:
 
     `phase` is NEW until CONNECT, AUTHENTICATING until CONNACK, then CONNECTED, and CLOSED in the
     end. `pending` is the answer that an Authenticator still owes; until it is given, `held` and
-    `waiting` keep what arrived. `last_heard` is the moment of the last Control Packet.
+    `waiting` keep what arrived. `asks` says that the Client's Permissions want to `prepare`, and
+    `prepared` is the packet for which they have. `last_heard` is the moment of the last Control Packet.
     """
 
     __slots__ = (
-        "aliases", "authenticating", "client_id_assigned", "connect", "deadline", "decoder",
-        "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "peer", "pending", "phase",
-        "problem_information", "session", "version", "waiting",
+        "aliases", "asks", "authenticating", "client_id_assigned", "connect", "deadline", "decoder",
+        "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "peer", "pending",
+        "phase", "prepared", "problem_information", "session", "version", "waiting",
     )
 
     def __init__(self, link: Link, peer: Peer, decoder: Decoder, now: float) -> None:
@@ -43,6 +44,8 @@ class ConnectionState:
         self.exchange: AuthenticationExchange | None = None
         self.authenticating = False
         self.pending: Awaitable[object] | None = None
+        self.asks = False
+        self.prepared: Packet | None = None
         self.held: list[bytes] = []
         self.waiting: list[Packet] = []
         self.aliases: IncomingAliases | None = None

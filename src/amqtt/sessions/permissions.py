@@ -1,5 +1,7 @@
 """What an authenticated Client may do: asked on every PUBLISH, SUBSCRIBE, delivery and Will Message."""
 
+from collections.abc import Awaitable, Sequence
+
 
 class Permissions:
     """What one Client may do, decided once at CONNECT and looked up from then on.
@@ -13,6 +15,8 @@ class Permissions:
     """
 
     receives_everything: bool = True
+    asks: bool = False
+    """Whether the two `prepare_…` must be called before a PUBLISH or SUBSCRIBE is acted on."""
 
     def __init__(self, user: str | None = None) -> None:
         self.user = user
@@ -28,3 +32,16 @@ class Permissions:
     def may_receive(self, topic: str) -> bool:
         """Whether an Application Message on this Topic Name may be delivered."""
         return True
+
+    def prepare_publish(self, topic: str) -> Awaitable[object] | None:
+        """Find out what must be waited for, so that `may_publish` can answer at once; None: nothing.
+
+        It costs only those who need it: while the awaitable is pending, nothing more is read from
+        the Client. When it fails, or takes longer than `Limits.authentication_timeout`, the
+        question is asked all the same, and must have an answer.
+        """
+        return None
+
+    def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
+        """The same for `may_subscribe`, for all Topic Filters of one SUBSCRIBE."""
+        return None

@@ -1,6 +1,7 @@
 """A Session: the state that the Server keeps for one Client (MQTT 5.0, 4.1)."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from amqtt.message import Message
@@ -46,7 +47,8 @@ class Session(Subscriber):
 
     __slots__ = (
         "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "link",
-        "maximum_packet_size", "permissions", "received", "retained", "subscriptions", "version", "will",
+        "maximum_packet_size", "on_queued", "permissions", "received", "retained", "subscriptions",
+        "version", "will",
     )
 
     def __init__(
@@ -62,6 +64,7 @@ class Session(Subscriber):
         self.will: Will | None = None
         self.expiry_interval = 0
         self.counters = counters
+        self.on_queued: Callable[[Session, Message], None] | None = None
         self.link: Link | None = None
         self.version = MQTT_5
         self.maximum_packet_size = LARGEST_PACKET
@@ -144,7 +147,10 @@ class Session(Subscriber):
         if not self.backlog.put(outgoing):
             self.counters.dropped_full += 1
             return False
-        if self.link is not None and self.backlog.presses:
+        if self.link is None:
+            if self.on_queued is not None:
+                self.on_queued(self, outgoing.message)
+        elif self.backlog.presses:
             self.link.turn.congested = self.link
         return True
 

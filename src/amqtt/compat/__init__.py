@@ -1,0 +1,1 @@
+"""Floor 8: what aMQTT's users have, translated into ours; nothing below knows that it exists."""

@@ -1,0 +1,268 @@
+"""An MQTT Server with its Listeners, for a program to run: everything of a Broker but aMQTT's ways."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self
+
+import amqtt
+from amqtt.abc import Answer, Authenticator, ConnectRequest, Refusal
+from amqtt.access.assembly import build_authenticator
+from amqtt.access.authenticators import Authenticators
+from amqtt.config import Config
+from amqtt.config_file import load
+from amqtt.embedded import EmbeddedSubscription, Publication, message_to_publish
+from amqtt.errors import BrokerError
+from amqtt.message import Message
+from amqtt.net.connection import Connection
+from amqtt.net.house import House
+from amqtt.net.listener import Listener, ListenerError
+from amqtt.net.listeners import open_listener
+from amqtt.observe.figures import ProcessFigures
+from amqtt.observe.log import log_events
+from amqtt.server.events import Fault
+from amqtt.server.server import Server
+from amqtt.server.sys_topics import SysTopics
+from amqtt.sessions.link import Turn
+from amqtt.wire.properties import Properties
+from amqtt.wire.reasons import ReasonCode
+
+logger = logging.getLogger("amqtt.broker")
+
+SHUTDOWN_TIMEOUT = 10.0
+"""Seconds for Clients to take their last bytes; then they are dropped."""
+
+
+class NotStarted(Authenticator):
+    """Refuses everybody: the Broker is not running."""
+
+    def authenticate(self, request: ConnectRequest) -> Answer:
+        """No."""
+        return Refusal(ReasonCode.SERVER_UNAVAILABLE, "the Broker is not running")
+
+
+class Service:
+    """An MQTT 3.1, 3.1.1 and 5.0 Server that a program runs.
+
+    `config` is aMQTT's dict, the path of a YAML or TOML file, or a `Config`; None listens on
+    loopback, port 1883. Raises BrokerError, with every mistake in it, for a configuration that
+    cannot be used. It needs no running event loop; `start` binds it to the one it runs in.
+
+    Sessions and retained messages live as long as the Broker object: they outlast `shutdown`
+    and are there at the next `start`.
+    """
+
+    def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
+        self.config = load(config)
+        self._turn = Turn(_nobody_waits, time.monotonic())
+        self._server = Server(self.config.server, NotStarted(), self._turn)
+        self._subscriptions: list[EmbeddedSubscription] = []
+        self._listeners: dict[str, Listener] = {}
+        self._house: House | None = None
+        self._authenticator: Authenticators | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._sys_topics: SysTopics | None = None
+        self._starting = False
+        self._stopping: asyncio.Task[None] | None = None
+        log_events(self._server.events)
+
+    @property
+    def listeners(self) -> Mapping[str, Listener]:
+        """The open Listeners by name; `listeners["x"].addresses` are the real addresses."""
+        return MappingProxyType(self._listeners)
+
+    @property
+    def server(self) -> Server:
+        """The Server inside: its counters, events and retained messages."""
+        return self._server
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it serves: from the end of `start` to the beginning of `shutdown`."""
+        return self._house is not None and not self._starting and self._stopping is None
+
+    # -- life
+
+    async def start(self) -> None:
+        """Open every Listener; returns when all of them listen.
+
+        Raises BrokerError, with nothing left open, when one cannot be opened or the Broker runs.
+        """
+        if self._stopping is not None:
+            await asyncio.shield(self._stopping)
+        if self._house is not None:
+            raise BrokerError("the Broker is running already")
+        self._starting = True
+        try:
+            await self._open()
+        except BaseException:
+            await self._close_listeners()
+            await self._release()
+            raise
+        finally:
+            self._starting = False
+        self._announce()
+
+    async def _open(self) -> None:
+        self._authenticator = build_authenticator(self.config.auth, self.config.topic_check)
+        self._house = House(self._server, self._turn, self._report)
+        self._turn.now = self._house.clock()
+        self._server.authenticator = self._authenticator
+        for name, settings in self.config.listeners.items():
+            try:
+                self._listeners[name] = await open_listener(settings, self._house)
+            except ListenerError as error:
+                raise BrokerError(str(error)) from error
+        self._server.deadlines.earlier = self._arm
+        self._begin_sys_topics()
+        self._arm()
+
+    def _begin_sys_topics(self) -> None:
+        if self.config.server.sys_interval:
+            figures = ProcessFigures()
+            topics = SysTopics(self._server.realm, f"amqtt version {amqtt.__version__}", figures.read)
+            self._sys_topics = topics
+            topics.begin()
+
+    def _announce(self) -> None:
+        for notice in self.config.notices:
+            logger.warning("%s", notice)
+        for name, listener in self._listeners.items():
+            for address in listener.addresses:
+                logger.info("Listener %s (%s) listens on %s", name, listener.settings.type, _written(address))
+        logger.info("%s", self.config.who_may_connect)
+
+    async def shutdown(self) -> None:
+        """Stop serving: say so to every Client, let it take what it was sent, close everything.
+
+        Idempotent, bounded by SHUTDOWN_TIMEOUT, and safe to cancel: it goes on by itself then.
+        """
+        if self._stopping is None:
+            if self._house is None:
+                return
+            self._stopping = asyncio.get_running_loop().create_task(self._shut_down())
+        await asyncio.shield(self._stopping)
+
+    async def _shut_down(self) -> None:
+        try:
+            house = self._house
+            assert house is not None
+            for listener in self._listeners.values():
+                listener.stop_accepting()
+            self._turn.now = house.clock()
+            self._server.shut_down()
+            house.dismiss()
+            try:
+                async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                    await house.emptied()
+            except TimeoutError:
+                house.abort()
+            for subscription in self._subscriptions:
+                subscription.close()
+            self._subscriptions.clear()
+            await self._close_listeners()
+            await self._release()
+        finally:
+            self._stopping = None
+
+    async def _close_listeners(self) -> None:
+        listeners, self._listeners = self._listeners, {}
+        for listener in listeners.values():
+            await listener.close()
+
+    async def _release(self) -> None:
+        if self._house is not None:
+            self._house.abort()
+            self._house = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._sys_topics is not None:
+            self._sys_topics.end()
+            self._sys_topics = None
+        self._server.deadlines.earlier = _nobody_waits
+        self._turn.wake = _nobody_waits
+        self._server.authenticator = NotStarted()
+        if self._authenticator is not None:
+            await self._authenticator.close()
+            self._authenticator = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.shutdown()
+
+    # -- for the embedding program
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes | bytearray | memoryview | str = b"",
+        qos: int = 0,
+        retain: bool = False,
+        properties: Properties | Mapping[str, object] | None = None,
+    ) -> Publication:
+        """Publish from within the program, to every Subscriber that matches.
+
+        `properties` may hold payload_format_indicator, message_expiry_interval (seconds),
+        content_type, response_topic, correlation_data and user_properties. ValueError says what
+        is wrong with an argument. The result may be awaited, but need not be.
+        """
+        self._turn.now = time.monotonic()
+        message = message_to_publish(self._server, topic, payload, qos, retain, properties)
+        return Publication(self._server.publish(message))
+
+    def subscribe(
+        self, topic_filter: str, qos: int = 0, callback: Callable[[Message], object] | None = None
+    ) -> EmbeddedSubscription:
+        """Subscribe from within the program: `async for message in broker.subscribe("a/#")`.
+
+        With `callback`, a plain function, it is called with each Message at once instead; it must
+        be quick. Matching retained messages come first. ValueError for an invalid Topic Filter.
+        """
+        self._turn.now = time.monotonic()
+        subscription = EmbeddedSubscription(self._server, topic_filter, qos, callback)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    # -- what the house calls
+
+    def _arm(self) -> None:
+        """Have `tick` called at the moment of the next deadline."""
+        house = self._house
+        if house is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        when = self._server.deadlines.next
+        if when is not None:
+            self._timer = house.loop.call_later(max(0.0, when - house.clock()), self._tick)
+
+    def _tick(self) -> None:
+        house = self._house
+        if house is None:
+            return
+        self._turn.now = house.clock()
+        self._server.tick()
+        self._arm()
+
+    def _report(self, fault: BaseException, connection: Connection | None) -> None:
+        where = "accepting" if connection is None else f"Listener {connection.listener.name}"
+        self._server.events.tell(Fault(where, fault))
+
+
+def _nobody_waits() -> None:
+    """Nothing runs that would want to know."""
+
+
+def _written(address: tuple[str, int] | str) -> str:
+    if isinstance(address, str):
+        return address
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
