@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from amqtt.sessions.permissions import Permissions
 from amqtt.topics.subscriptions import Subscriber
+from amqtt.wire.packets import WillFields
 from amqtt.wire.reasons import ReasonCode
 
 __all__ = [
@@ -19,10 +20,13 @@ class Peer:
 
     `address` is its IP address ("" on a Unix socket), `port` its port, `listener` the name of the
     Listener that accepted it, `certificate` the verified TLS client certificate as
-    `ssl.SSLSocket.getpeercert()` returns it, None without one.
+    `ssl.SSLSocket.getpeercert()` returns it, None without one. `tls` is the `ssl.SSLObject`, for
+    those who need more than that; None where there is no TLS.
     """
 
-    __slots__ = ("address", "certificate", "listener", "port", "secure", "transport")
+    __slots__ = (
+        "__weakref__", "address", "certificate", "listener", "port", "secure", "tls", "transport",
+    )
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class Peer:
         transport: str = "tcp",
         secure: bool = False,
         certificate: dict[str, object] | None = None,
+        tls: object = None,
     ) -> None:
         self.address = address
         self.port = port
@@ -39,6 +44,7 @@ class Peer:
         self.transport = transport
         self.secure = secure
         self.certificate = certificate
+        self.tls = tls
 
 
 class ConnectRequest:
@@ -46,12 +52,12 @@ class ConnectRequest:
 
     `client_id` is the Client Identifier (the assigned one when the Client left it empty),
     `password` may be any bytes. `authentication_method` and `authentication_data` are those of
-    enhanced authentication (MQTT 5.0, 4.12), None without it.
+    enhanced authentication (MQTT 5.0, 4.12), None without it. `will` is the Will Message.
     """
 
     __slots__ = (
         "authentication_data", "authentication_method", "clean_start", "client_id", "keep_alive",
-        "password", "peer", "username", "version",
+        "password", "peer", "username", "version", "will",
     )
 
     def __init__(
@@ -65,6 +71,7 @@ class ConnectRequest:
         keep_alive: int = 0,
         authentication_method: str | None = None,
         authentication_data: bytes | None = None,
+        will: WillFields | None = None,
     ) -> None:
         self.client_id = client_id
         self.username = username
@@ -75,6 +82,7 @@ class ConnectRequest:
         self.keep_alive = keep_alive
         self.authentication_method = authentication_method
         self.authentication_data = authentication_data
+        self.will = will
 
 
 class Accepted:

@@ -1,11 +1,33 @@
 """The Broker: what a program embeds."""
 
 from amqtt.compat.broker import BrokerNames
-from amqtt.errors import BrokerError
+from amqtt.compat.contexts import Action, BrokerContext
+from amqtt.compat.event_names import (
+    EVENT_BROKER_CLIENT_CONNECTED,
+    EVENT_BROKER_CLIENT_DISCONNECTED,
+    EVENT_BROKER_CLIENT_SUBSCRIBED,
+    EVENT_BROKER_CLIENT_UNSUBSCRIBED,
+    EVENT_BROKER_MESSAGE_RECEIVED,
+    EVENT_BROKER_POST_SHUTDOWN,
+    EVENT_BROKER_POST_START,
+    EVENT_BROKER_PRE_SHUTDOWN,
+    EVENT_BROKER_PRE_START,
+)
+from amqtt.compat.messages import RetainedApplicationMessage
+from amqtt.compat.plugins.host import PluginHost
+from amqtt.compat.views import Server
+from amqtt.errors import BrokerError, BrokerException
+from amqtt.net.settings import DEFAULT_PORTS
 from amqtt.service import Service
 
-__all__ = ["Broker", "BrokerError"]
+__all__ = [
+    "DEFAULT_PORTS", "EVENT_BROKER_CLIENT_CONNECTED", "EVENT_BROKER_CLIENT_DISCONNECTED",
+    "EVENT_BROKER_CLIENT_SUBSCRIBED", "EVENT_BROKER_CLIENT_UNSUBSCRIBED", "EVENT_BROKER_MESSAGE_RECEIVED",
+    "EVENT_BROKER_POST_SHUTDOWN", "EVENT_BROKER_POST_START", "EVENT_BROKER_PRE_SHUTDOWN",
+    "EVENT_BROKER_PRE_START", "Action", "Broker", "BrokerContext", "BrokerError", "BrokerException",
+    "RetainedApplicationMessage", "Server",
+]
 
 
-class Broker(BrokerNames, Service):
+class Broker(BrokerNames, PluginHost, Service):
     """An MQTT 3.1, 3.1.1 and 5.0 Server that a program embeds, with the names that aMQTT's users know."""

@@ -18,6 +18,24 @@ def default_listeners() -> Mapping[str, ListenerSettings]:
 
 
 @dataclass(frozen=True, slots=True)
+class PluginChoice:
+    """A plugin that is none of the built-in ones, as the configuration selects it."""
+
+    target: object
+    """Its dotted path, its class, or the plugin itself."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """What the configuration says to it, keys and values as they are written."""
+
+    @property
+    def name(self) -> str:
+        """Its dotted path; as an Authenticator or a topic plugin it is asked by this name."""
+        if isinstance(self.target, str):
+            return self.target
+        owner = self.target if isinstance(self.target, type) else type(self.target)
+        return f"{owner.__module__}.{owner.__qualname__}"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration of one Broker. Each part owns its dataclass and is given its own slice."""
 
@@ -41,8 +59,14 @@ class Config:
     """Seconds; aMQTT's key. The Keep Alive of the standard is what a Client is held to."""
     hardened: bool = False
     """Whether what would be a warning about security refuses to start instead (`security: hardened`)."""
+    plugins: Sequence[PluginChoice] = ()
+    """Other people's plugins to load, in this order."""
+    registered_plugins: bool = True
+    """Whether every plugin registered as an entry point is loaded too, as aMQTT's older files have it."""
     sections: Mapping[str, object] = field(default_factory=dict)
     """The sections that are none of ours, as they were written: they are their plugins'."""
+    written: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """The whole configuration as it was written, for plugins that read it."""
     notices: Sequence[str] = ()
     """Sentences that the Broker logs as warnings when it starts."""
 
@@ -61,6 +85,8 @@ class Config:
     def who_may_connect(self) -> str:
         """One sentence for the log: who may come in."""
         asked = self.auth.asked
+        if self.plugins:
+            return "Whoever the plugins of the configuration accept may connect"
         if "auth_anonymous" in asked and self.auth.admits_anonymous:
             return "Anyone who reaches a listener may connect"
         return f"Whoever is accepted by {', '.join(asked)} may connect" if asked else "Nobody may connect"
@@ -69,7 +95,7 @@ class Config:
 def concerns(config: Config) -> list[str]:
     """What an operator should know about the security of this configuration, one sentence each."""
     found = [_anyone(config, name) for name in _exposed(config)] if _admits_unasked(config.auth) else []
-    found += _auth_concerns(config.auth)
+    found += _auth_concerns(config.auth, bool(config.plugins))
     if "auth_file" in config.auth.asked:
         found += [
             f"listeners.{name}: passwords reach it unencrypted from other machines; "
@@ -96,12 +122,12 @@ def _admits_unasked(auth: AuthSettings) -> bool:
     return auth.allow_anonymous is None and "auth_anonymous" in auth.asked
 
 
-def _auth_concerns(auth: AuthSettings) -> list[str]:
+def _auth_concerns(auth: AuthSettings, has_plugins: bool) -> list[str]:
     asked = auth.asked
     found = []
-    if not asked:
+    if not asked and not has_plugins:
         found.append("auth: nobody is asked whether a Client may come in, so nobody may")
-    elif asked == ("auth_anonymous",) and not auth.admits_anonymous:
+    elif asked == ("auth_anonymous",) and not auth.admits_anonymous and not has_plugins:
         found.append(
             "auth.allow-anonymous: false without auth_file admits whoever states any user name, unchecked, "
             "as in aMQTT; set auth.password-file and add auth_file to auth.plugins"
@@ -129,11 +155,16 @@ def _topic_concerns(config: Config) -> list[str]:
         return ["topic-check.plugins is empty: nobody may publish or subscribe"]
     if "topic_acl" in check.asked and check.acl is None:
         return ["topic-check.acl is not set: nobody may subscribe"]
-    if "auth_file" not in config.auth.asked and config.auth.asked and "auth_anonymous" in config.auth.asked:
+    if "auth_anonymous" in config.auth.asked and not _is_password_asked_for(config):
         return [
             "topic-check grants by user name, and no password is asked for: any Client may state any name"
         ]
     return []
+
+
+def _is_password_asked_for(config: Config) -> bool:
+    """Whether somebody other than auth_anonymous decides about a Client that states a user name."""
+    return bool(config.plugins) or not set(config.auth.asked) <= {"auth_anonymous", "auth_scram"}
 
 
 def _exposed(config: Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the embedding program can catch."""
+"""What the embedding program can catch, and the names of errors that aMQTT's users catch."""
 
 
 class AMQTTError(Exception):
@@ -7,3 +7,71 @@ class AMQTTError(Exception):
 
 class BrokerError(AMQTTError):
     """A Broker cannot be configured, started or used as asked; the text says what to change."""
+
+
+# aMQTT's names. Nothing of ours raises them below its compatibility layer.
+
+
+class MQTTError(AMQTTError):
+    """What was read is not MQTT."""
+
+
+class CodecError(AMQTTError):
+    """Something cannot be encoded or decoded."""
+
+
+class NoDataError(AMQTTError):
+    """A stream ended where there should have been more."""
+
+
+class ZeroLengthReadError(NoDataError):
+    """Text without a character was decoded."""
+
+    def __init__(self) -> None:
+        super().__init__("Decoding a string of length zero.")
+
+
+class PluginError(BrokerError):
+    """A plugin cannot be used."""
+
+
+class PluginLoadError(PluginError):
+    """A plugin cannot be loaded."""
+
+
+class PluginImportError(PluginLoadError):
+    """The module of a plugin cannot be imported."""
+
+
+class PluginCoroError(PluginError):
+    """A plugin has a plain method where a coroutine is needed."""
+
+
+class PluginInitError(PluginLoadError):
+    """The constructor of a plugin failed."""
+
+    def __init__(self, plugin: object) -> None:
+        super().__init__(f"Plugin init failed: {plugin}")
+
+
+class ClientError(AMQTTError):
+    """A client cannot do what it is asked."""
+
+
+class ConnectError(ClientError):
+    """A server refused a client; `return_code` is that of its CONNACK, None without one."""
+
+    return_code: int | None = None
+
+
+class ProtocolHandlerError(AMQTTError):
+    """A Network Connection cannot do what it is asked."""
+
+
+HBMQTTException = AMQTTException = AMQTTError
+MQTTException = MQTTError
+CodecException = CodecError
+NoDataException = NoDataError
+BrokerException = BrokerError
+ClientException = ClientError
+ConnectException = ConnectError

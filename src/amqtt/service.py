@@ -11,14 +11,13 @@ from typing import Self
 import amqtt
 from amqtt.abc import Answer, Authenticator, ConnectRequest, Refusal
 from amqtt.access.assembly import build_authenticator
-from amqtt.access.authenticators import Authenticators
+from amqtt.access.authenticators import Closable
 from amqtt.config import Config
 from amqtt.config_file import load
 from amqtt.embedded import EmbeddedSubscription, Publication, message_to_publish
 from amqtt.errors import BrokerError
 from amqtt.message import Message
-from amqtt.net.connection import Connection
-from amqtt.net.house import House
+from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
 from amqtt.observe.figures import ProcessFigures
@@ -56,18 +55,21 @@ class Service:
     """
 
     def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
-        self.config = load(config)
+        self.config = self._read_config(config)
         self._turn = Turn(_nobody_waits, time.monotonic())
         self._server = Server(self.config.server, NotStarted(), self._turn)
-        self._subscriptions: list[EmbeddedSubscription] = []
+        self._embedded: list[EmbeddedSubscription] = []
         self._listeners: dict[str, Listener] = {}
         self._house: House | None = None
-        self._authenticator: Authenticators | None = None
+        self._authenticator: Authenticator | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sys_topics: SysTopics | None = None
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
         log_events(self._server.events)
+
+    def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
+        return load(source)
 
     @property
     def listeners(self) -> Mapping[str, Listener]:
@@ -107,7 +109,7 @@ class Service:
         self._announce()
 
     async def _open(self) -> None:
-        self._authenticator = build_authenticator(self.config.auth, self.config.topic_check)
+        self._authenticator = self._access()
         self._house = House(self._server, self._turn, self._report)
         self._turn.now = self._house.clock()
         self._server.authenticator = self._authenticator
@@ -119,6 +121,10 @@ class Service:
         self._server.deadlines.earlier = self._arm
         self._begin_sys_topics()
         self._arm()
+
+    def _access(self) -> Authenticator:
+        """Who is asked at CONNECT."""
+        return build_authenticator(self.config.auth, self.config.topic_check)
 
     def _begin_sys_topics(self) -> None:
         if self.config.server.sys_interval:
@@ -143,30 +149,33 @@ class Service:
         if self._stopping is None:
             if self._house is None:
                 return
-            self._stopping = asyncio.get_running_loop().create_task(self._shut_down())
+            self._stopping = asyncio.get_running_loop().create_task(self._stop())
         await asyncio.shield(self._stopping)
 
-    async def _shut_down(self) -> None:
+    async def _stop(self) -> None:
         try:
-            house = self._house
-            assert house is not None
-            for listener in self._listeners.values():
-                listener.stop_accepting()
-            self._turn.now = house.clock()
-            self._server.shut_down()
-            house.dismiss()
-            try:
-                async with asyncio.timeout(SHUTDOWN_TIMEOUT):
-                    await house.emptied()
-            except TimeoutError:
-                house.abort()
-            for subscription in self._subscriptions:
-                subscription.close()
-            self._subscriptions.clear()
-            await self._close_listeners()
-            await self._release()
+            await self._shut_down()
         finally:
             self._stopping = None
+
+    async def _shut_down(self) -> None:
+        house = self._house
+        assert house is not None
+        for listener in self._listeners.values():
+            listener.stop_accepting()
+        self._turn.now = house.clock()
+        self._server.shut_down()
+        house.dismiss()
+        try:
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                await house.emptied()
+        except TimeoutError:
+            house.abort()
+        for subscription in self._embedded:
+            subscription.close()
+        self._embedded.clear()
+        await self._close_listeners()
+        await self._release()
 
     async def _close_listeners(self) -> None:
         listeners, self._listeners = self._listeners, {}
@@ -186,9 +195,10 @@ class Service:
         self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits
         self._server.authenticator = NotStarted()
-        if self._authenticator is not None:
-            await self._authenticator.close()
-            self._authenticator = None
+        authenticator: object = self._authenticator
+        self._authenticator = None
+        if isinstance(authenticator, Closable):
+            await authenticator.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -227,7 +237,7 @@ class Service:
         """
         self._turn.now = time.monotonic()
         subscription = EmbeddedSubscription(self._server, topic_filter, qos, callback)
-        self._subscriptions.append(subscription)
+        self._embedded.append(subscription)
         return subscription
 
     # -- what the house calls

@@ -395,7 +395,7 @@ def test_c10_a_list_of_names_as_plugins_has_no_effect() -> None:
         {"plugins": ["auth_file", "auth_anonymous", "auth.file"], "auth": {"allow-anonymous": True}}
     )
     assert config.auth == AuthSettings(True)
-    assert "plugins: a list of names has no effect" in config.notices[0]
+    assert "plugins: names have no effect here" in config.notices[0]
 
 
 def test_c10_the_callers_dictionary_is_not_changed_and_not_shared() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amqtt.config import Config
@@ -72,7 +72,7 @@ def test_a_mistake_in_what_is_inherited_is_said_once_and_where_it_stands() -> No
     with pytest.raises(BrokerError) as caught:
         load({"listeners": {"default": {"type": "TCP"}, "a": {"bind": 1}, "b": {"bind": 2}}})
     assert str(caught.value) == (
-        "listeners.default.type: it must be one of tcp, ws, unix, not 'TCP' (did you mean 'tcp'?)"
+        "listeners.default.type: it must be one of tcp, ws, unix, external, not 'TCP' (did you mean 'tcp'?)"
     )
 
 
@@ -253,6 +253,7 @@ trees = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), trees, max_size=5))
 def test_any_dictionary_is_a_config_or_a_broker_error(source: dict[str, Any]) -> None:
     try:

@@ -192,8 +192,10 @@ def test_plugins_by_dotted_path_choose_who_is_asked(
 @pytest.mark.parametrize(
     ("source", "mistake"),
     [
-        ({"plugins": {"my.own.Plugin": {}}}, r"plugins\.my\.own\.Plugin: plugins by dotted path come later"),
-        ({"plugins": ["my.own.Plugin", 7]}, r"plugins\[0\]: plugins by dotted path come later"),
+        ({"plugins": {"my.own.Plugin": "fast"}}, r"my\.own\.Plugin: its options must be a section of keys"),
+        ({"plugins": {"mine": {}}}, r"plugins\.mine: it must be the dotted path of a plugin, not 'mine'"),
+        ({"plugins": ["my.own.Plugin", 7]}, r"plugins\[1\]: it must be the dotted path of a plugin, not a"),
+        ({"plugins": ["auth_file", ANONYMOUS]}, r"plugins\[1\]: it stands among names, which have no effect"),
         ({"plugins": [7]}, r"plugins\[0\]: it must be the dotted path of a plugin, not a number"),
         ({"plugins": 7}, "plugins: it must be a list, not a number"),
         (
@@ -205,10 +207,10 @@ def test_plugins_by_dotted_path_choose_who_is_asked(
             r"AnonymousAuthPlugin\.allow_anonymous: it must be on or off",
         ),
         ({"plugins": {TABOO: {"topics": []}}}, r"TopicTabooPlugin\.topics: there is no such key"),
-        ({"plugins": {ANONYMOUS: {}}, "auth": {"allow-anonymous": False}}, "auth: plugins says this too"),
+        ({"plugins": {ANONYMOUS: {}}, "auth": {"allow-anonymous": False}}, "auth: plugins allows more"),
         (
             {"plugins": {ANONYMOUS: {}}, "topic_check": {"enabled": True}},
-            "topic_check: plugins says this too",
+            "topic_check: plugins allows more, and would count",
         ),
     ],
 )

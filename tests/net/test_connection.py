@@ -220,6 +220,17 @@ async def test_a_peer_that_half_closes_gets_its_answers(site):
     assert await reader.read() == b"question"
 
 
+async def test_a_peer_that_is_gone_before_its_last_answer_is_no_fault(site):
+    peer = site.connect_deaf(await site.port())
+    await site.only_connection()
+    peer.send(b"close")
+    peer.close()
+    async with asyncio.timeout(10):
+        await site.house.emptied()
+    assert site.server.states[0].arrived == b"close"
+    assert site.faults == []
+
+
 async def test_a_peer_that_takes_no_bytes_for_the_stall_timeout_is_aborted(open_site):
     site = await open_site(stall_timeout=0.1)
     site.connect_deaf(await site.port())

@@ -4,6 +4,7 @@ import pytest
 
 from amqtt.message import NEVER, Message
 from amqtt.server.deadlines import Deadlines
+from amqtt.server.events import Events
 from amqtt.server.router import Router
 from amqtt.sessions.counters import Counters
 from amqtt.topics.retained import RetainedMessages
@@ -13,7 +14,7 @@ from support.subscribers import RecordingSubscriber
 
 @pytest.fixture
 def router() -> Router:
-    return Router(SubscriptionTree(), RetainedMessages(3, 1_000), Counters(), Deadlines())
+    return Router(SubscriptionTree(), RetainedMessages(3, 1_000), Counters(), Deadlines(), Events())
 
 
 def retained(router: Router) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import select
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -35,10 +35,17 @@ def missing(what: str) -> NoReturn:
 class Running:
     """A process of somebody else's program."""
 
-    def __init__(self, arguments: Sequence[str], data: bytes | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        data: bytes | None = None,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         # Unbuffered: what `line` has not asked for must be left to `end`.
         self.process = subprocess.Popen(
-            arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=folder, env=environment,
         )
         self._data = data
 
@@ -98,9 +105,16 @@ class Commands:
                 if stream is not None:
                     stream.close()
 
-    def start(self, name: str, *arguments: object, data: bytes | None = None) -> Running:
+    def start(
+        self,
+        name: str,
+        *arguments: object,
+        data: bytes | None = None,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Running:
         """Start it; `data` is what it will read on standard input once it is waited for."""
-        running = Running([program(name), *map(str, arguments)], data)
+        running = Running([program(name), *map(str, arguments)], data, folder, environment)
         self._started.append(running)
         return running
 

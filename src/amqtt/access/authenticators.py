@@ -52,7 +52,7 @@ class Authenticators(Authenticator):
             if request.authentication_method in member.methods:
                 exchange = member.exchange(request)
                 if exchange is not None:
-                    return _Exchange(name, exchange, self._policy)
+                    return _Exchange(name, exchange, self._policy, request)
         return None
 
     async def close(self) -> None:
@@ -79,7 +79,7 @@ class Authenticators(Authenticator):
             refusal = _taken(name, answer, allowed)
             if refusal is not None:
                 return refusal
-        return self._conclusion(allowed)
+        return self._conclusion(request, allowed)
 
     async def _wait(
         self, request: ConnectRequest, number: int, pending: Awaitable[Answer], allowed: list[Permissions]
@@ -96,19 +96,22 @@ class Authenticators(Authenticator):
         rest = self._ask(request, number + 1, allowed)
         return await rest if inspect.isawaitable(rest) else rest
 
-    def _conclusion(self, allowed: list[Permissions]) -> Accepted | Refusal:
+    def _conclusion(self, request: ConnectRequest, allowed: list[Permissions]) -> Accepted | Refusal:
         if not allowed:
             return Refusal(reason="no Authenticator accepts this Client")
-        return Accepted(self._policy.permissions(allowed))
+        return Accepted(self._policy.permissions(allowed, request))
 
 
 class _Exchange(AuthenticationExchange):
     """A member's exchange, its exceptions contained and its Permissions brought under the policy."""
 
-    def __init__(self, name: str, exchange: AuthenticationExchange, policy: Policy) -> None:
+    def __init__(
+        self, name: str, exchange: AuthenticationExchange, policy: Policy, request: ConnectRequest
+    ) -> None:
         self._name = name
         self._exchange = exchange
         self._policy = policy
+        self._request = request
 
     def step(
         self, data: bytes | None
@@ -136,7 +139,7 @@ class _Exchange(AuthenticationExchange):
             return refusal
         if not isinstance(answer, Accepted):
             return Refusal(reason="no Authenticator accepts this Client")
-        return Accepted(self._policy.permissions(allowed), answer.data)
+        return Accepted(self._policy.permissions(allowed, self._request), answer.data)
 
 
 def _taken(name: str, answer: object, allowed: list[Permissions]) -> Refusal | None:

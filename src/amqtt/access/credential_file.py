@@ -82,21 +82,12 @@ class CredentialFile(Generic[Secret]):
 
     def _read(self) -> tuple[_Version, dict[str, Secret]]:
         try:
-            version, content = self._content()
+            found, content = contents_of(self.path)
         except OSError as error:
             raise self._unreadable(error) from error
-        return version, self._users_in(content)
-
-    def _content(self) -> tuple[_Version, bytes]:
-        # Opening a named pipe for reading would wait for somebody who writes.
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise BrokerError(f"{self._key}: {self.path} is not a file")
-            if found.st_size > LARGEST_FILE:
-                raise BrokerError(f"{self._key}: {self.path} is larger than {LARGEST_FILE} bytes")
-            return _version(found), file.read(LARGEST_FILE)
+        except ValueError as error:
+            raise BrokerError(f"{self._key}: {self.path} {error}") from None
+        return _version(found), self._users_in(content)
 
     def _users_in(self, content: bytes) -> dict[str, Secret]:
         users: dict[str, Secret] = {}
@@ -127,6 +118,22 @@ class CredentialFile(Generic[Secret]):
 
     def _unreadable(self, error: OSError) -> BrokerError:
         return BrokerError(f"{self._key}: {self.path} cannot be read: {error.strerror}")
+
+
+def contents_of(path: Path) -> tuple[os.stat_result, bytes]:
+    """What stands in this file; ValueError if it is none, or larger than LARGEST_FILE."""
+    # Opening a named pipe for reading would wait for somebody who writes.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("is not a file")
+        if found.st_size > LARGEST_FILE:
+            raise ValueError(f"is larger than {LARGEST_FILE} bytes")
+        with open(descriptor, "rb", closefd=False) as file:
+            return found, file.read(LARGEST_FILE)
+    finally:
+        os.close(descriptor)
 
 
 def _version(found: os.stat_result) -> _Version:

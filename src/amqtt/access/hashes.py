@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from hmac import compare_digest
 from typing import Final
 
-from amqtt.access.sha_crypt import LEAST_ROUNDS, MOST_ROUNDS, sha_crypt
+from amqtt.access.sha_crypt import DEFAULT_ROUNDS, LEAST_ROUNDS, MOST_ROUNDS, sha_crypt
 
 LONGEST_PASSWORD: Final = 512
 """Bytes. Some of these algorithms read the password again in each of their thousands of rounds."""
@@ -26,6 +26,14 @@ _ARGON2_MOST_MEMORY: Final = 1024 * 1024
 """KiB."""
 _ARGON2_MOST_PASSES: Final = 100
 
+# What a guess must cost at least, after OWASP's Password Storage Cheat Sheet.
+_LEAST_SHA_CRYPT_ROUNDS: Final = 100_000
+_LEAST_PBKDF2_ITERATIONS: Final = 210_000
+_LEAST_BCRYPT_COST: Final = 10
+_ARGON2_LEAST_MEMORY: Final = 7168
+_ARGON2_LEAST_WORK: Final = 35_840
+"""KiB times passes."""
+
 
 class PasswordHash(ABC):
     """The stored hash of one password. `text` is as it stands in the file and is never shown."""
@@ -39,6 +47,11 @@ class PasswordHash(ABC):
         """Whether it is the hash of this password; takes up to seconds, so not on the event loop."""
         # A zero byte ends a password in C and pads it in HMAC: "secret" and "secret\0" would be one.
         return len(password) <= LONGEST_PASSWORD and b"\0" not in password and self._matches(password)
+
+    @property
+    @abstractmethod
+    def weakness(self) -> str:
+        """Why whoever stole it guesses too quickly what it is the hash of; "": he does not."""
 
     @abstractmethod
     def _matches(self, password: bytes) -> bool: ...
@@ -71,7 +84,7 @@ def new_hash(password: bytes) -> str:
 class _ShaCrypt(PasswordHash):
     """crypt(3) with SHA-256 or SHA-512; what aMQTT's password files hold."""
 
-    __slots__ = ("_setting",)
+    __slots__ = ("_rounds", "_setting")
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -81,6 +94,11 @@ class _ShaCrypt(PasswordHash):
         if match["rounds"] is not None and not LEAST_ROUNDS <= int(match["rounds"]) <= MOST_ROUNDS:
             raise ValueError(f"SHA-crypt takes {LEAST_ROUNDS} to {MOST_ROUNDS} rounds")
         self._setting = match[1]
+        self._rounds = int(match["rounds"] or DEFAULT_ROUNDS)
+
+    @property
+    def weakness(self) -> str:
+        return _too_few("SHA-crypt", "rounds", self._rounds, _LEAST_SHA_CRYPT_ROUNDS)
 
     def _matches(self, password: bytes) -> bool:
         answer = sha_crypt(password, self._setting)
@@ -88,7 +106,7 @@ class _ShaCrypt(PasswordHash):
 
 
 class _Bcrypt(PasswordHash):
-    __slots__ = ()
+    __slots__ = ("_cost",)
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -97,6 +115,11 @@ class _Bcrypt(PasswordHash):
             raise ValueError("the bcrypt hash is cut off or mistyped")
         if int(match["cost"]) not in _BCRYPT_COSTS:
             raise ValueError(f"bcrypt takes a cost of {_BCRYPT_COSTS[0]} to {_BCRYPT_COSTS[-1]}")
+        self._cost = int(match["cost"])
+
+    @property
+    def weakness(self) -> str:
+        return _too_few("bcrypt", "as its cost", self._cost, _LEAST_BCRYPT_COST)
 
     def _matches(self, password: bytes) -> bool:
         from bcrypt import checkpw
@@ -109,7 +132,7 @@ class _Bcrypt(PasswordHash):
 
 
 class _Argon2(PasswordHash):
-    __slots__ = ()
+    __slots__ = ("_memory", "_passes")
 
     def __init__(self, text: str) -> None:
         from argon2 import extract_parameters
@@ -122,6 +145,14 @@ class _Argon2(PasswordHash):
             raise ValueError("the Argon2 hash is cut off or mistyped") from None
         if parameters.memory_cost > _ARGON2_MOST_MEMORY or parameters.time_cost > _ARGON2_MOST_PASSES:
             raise ValueError(f"Argon2 takes up to {_ARGON2_MOST_MEMORY} KiB and {_ARGON2_MOST_PASSES} passes")
+        self._memory, self._passes = parameters.memory_cost, parameters.time_cost
+
+    @property
+    def weakness(self) -> str:
+        if not self.text.startswith("$argon2id$"):
+            return "Argon2 of another kind than Argon2id"
+        enough = self._memory >= _ARGON2_LEAST_MEMORY and self._memory * self._passes >= _ARGON2_LEAST_WORK
+        return "" if enough else f"Argon2id with {self._memory} KiB and {self._passes} passes only"
 
     def _matches(self, password: bytes) -> bool:
         from argon2 import PasswordHasher
@@ -148,6 +179,10 @@ class _MosquittoPbkdf2(PasswordHash):
             raise ValueError(f"a $7$ hash takes 1 to {MOST_ROUNDS} iterations")
         self._salt, self._digest = _salt_and_digest(fields[3], fields[4])
 
+    @property
+    def weakness(self) -> str:
+        return _too_few("PBKDF2", "iterations", self._iterations, _LEAST_PBKDF2_ITERATIONS)
+
     def _matches(self, password: bytes) -> bool:
         digest = hashlib.pbkdf2_hmac("sha512", password, self._salt, self._iterations, 64)
         return compare_digest(digest, self._digest)
@@ -165,8 +200,16 @@ class _MosquittoSha512(PasswordHash):
             raise ValueError("the $6$ hash of mosquitto_passwd is cut off or mistyped")
         self._salt, self._digest = _salt_and_digest(fields[2], fields[3])
 
+    @property
+    def weakness(self) -> str:
+        return "SHA-512, once"
+
     def _matches(self, password: bytes) -> bool:
         return compare_digest(hashlib.sha512(password + self._salt).digest(), self._digest)
+
+
+def _too_few(scheme: str, what: str, number: int, least: int) -> str:
+    return "" if number >= least else f"{scheme} with {number} {what} only"
 
 
 def _salt_and_digest(salt: str, digest: str) -> tuple[bytes, bytes]:

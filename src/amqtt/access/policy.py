@@ -1,18 +1,21 @@
 """What an accepted Client may do: the Permissions that several parties come to together."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Generator, Sequence
 
+from amqtt.abc import ConnectRequest
 from amqtt.sessions.permissions import Permissions
 
 
 class TopicRules(ABC):
     """What one topic plugin says of one user: True grants, False refuses, None is no opinion.
 
-    It must answer at once. `receives_everything` True says that `receive` need not be asked.
+    It must answer at once. `receives_everything` True says that `receive` need not be asked, `asks`
+    that the two `prepare_…` must be called before: see Permissions.
     """
 
     receives_everything: bool = True
+    asks: bool = False
 
     @abstractmethod
     def publish(self, topic: str) -> bool | None:
@@ -26,6 +29,14 @@ class TopicRules(ABC):
         """Whether a message on this Topic Name may be delivered to the user; only False keeps it back."""
         return None
 
+    def prepare_publish(self, topic: str) -> Awaitable[object] | None:
+        """What must be waited for before `publish` can answer; None: nothing."""
+        return None
+
+    def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
+        """The same for `subscribe`."""
+        return None
+
 
 class TopicCheck(ABC):
     """A topic plugin: knows the TopicRules of every user."""
@@ -33,6 +44,29 @@ class TopicCheck(ABC):
     @abstractmethod
     def rules(self, user: str | None) -> TopicRules:
         """The rules for this user, None: who did not say a name."""
+
+    def rules_for(self, user: str | None, request: ConnectRequest | None) -> TopicRules:
+        """The rules for the user who sent this CONNECT, for those who want to know more than the name."""
+        return self.rules(user)
+
+
+class All(Awaitable[None]):
+    """Waits for several things, one after the other."""
+
+    def __init__(self, parts: Sequence[Awaitable[object]]) -> None:
+        self._parts = parts
+
+    def __await__(self) -> Generator[object, None, None]:
+        for part in self._parts:
+            yield from part.__await__()
+
+
+def all_of(parts: Sequence[Awaitable[object] | None]) -> Awaitable[object] | None:
+    """What must be waited for; None: nothing."""
+    found = [part for part in parts if part is not None]
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else All(found)
 
 
 class CheckedPermissions(Permissions):
@@ -42,7 +76,17 @@ class CheckedPermissions(Permissions):
         super().__init__(user)
         self._rules = tuple(rules)
         self._receive_rules = tuple(rule for rule in rules if not rule.receives_everything)
+        self._asking = tuple(rule for rule in rules if rule.asks)
         self.receives_everything = not self._receive_rules
+        self.asks = bool(self._asking)
+
+    def prepare_publish(self, topic: str) -> Awaitable[object] | None:
+        """What the topic plugins must wait for."""
+        return all_of([rules.prepare_publish(topic) for rules in self._asking])
+
+    def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
+        """What the topic plugins must wait for."""
+        return all_of([rules.prepare_subscribe(topic_filters) for rules in self._asking])
 
     def may_publish(self, topic: str, retain: bool) -> bool:
         """Whether the topic plugins grant it; nobody publishes to `$…`."""
@@ -83,7 +127,17 @@ class SharedPermissions(Permissions):
     def __init__(self, user: str | None, parts: Sequence[Permissions]) -> None:
         super().__init__(user)
         self._parts = tuple(parts)
+        self._asking = tuple(part for part in parts if part.asks)
         self.receives_everything = all(part.receives_everything for part in parts)
+        self.asks = bool(self._asking)
+
+    def prepare_publish(self, topic: str) -> Awaitable[object] | None:
+        """What they must wait for."""
+        return all_of([part.prepare_publish(topic) for part in self._asking])
+
+    def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
+        """What they must wait for."""
+        return all_of([part.prepare_subscribe(topic_filters) for part in self._asking])
 
     def may_publish(self, topic: str, retain: bool) -> bool:
         """Whether each of them allows it."""
@@ -107,7 +161,9 @@ class Policy:
     def __init__(self, checks: Sequence[TopicCheck] | None = None) -> None:
         self._checks = None if checks is None else tuple(checks)
 
-    def permissions(self, allowed: Sequence[Permissions]) -> Permissions:
+    def permissions(
+        self, allowed: Sequence[Permissions], request: ConnectRequest | None = None
+    ) -> Permissions:
         """The Permissions of a Client that these Authenticators accepted.
 
         The user is the first that one of them names. A plain `Permissions` allows what is left to
@@ -116,7 +172,7 @@ class Policy:
         user = next((part.user for part in allowed if part.user is not None), None)
         parts = [part for part in allowed if type(part) is not Permissions]
         if self._checks is not None:
-            parts.append(CheckedPermissions(user, [check.rules(user) for check in self._checks]))
+            parts.append(CheckedPermissions(user, [check.rules_for(user, request) for check in self._checks]))
         if not parts:
             return Permissions(user)
         if len(parts) == 1 and parts[0].user == user:

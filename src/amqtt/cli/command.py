@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from amqtt.cli import passwords
 from amqtt.cli.logs import configure_logging
 from amqtt.cli.loops import run
 from amqtt.cli.serve import serve
@@ -13,6 +14,7 @@ from amqtt.cli.version import version_line
 from amqtt.errors import BrokerError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(passwords.app, name="passwd")
 
 
 def _print_version(wanted: bool) -> None:
@@ -21,8 +23,9 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def start(
+    context: typer.Context,
     config: Annotated[
         Path | None,
         typer.Option("-c", "--config", metavar="FILE", help="The configuration, a YAML or TOML file."),
@@ -33,6 +36,10 @@ def start(
     ] = False,
 ) -> None:
     """Run an MQTT broker in the foreground, on 127.0.0.1:1883 unless a configuration says otherwise."""
+    if context.invoked_subcommand is not None:
+        if config is not None:
+            raise typer.BadParameter("-c is for running a broker", context)
+        return
     configure_logging(debug)
     try:
         run(serve(config))

@@ -1,5 +1,257 @@
 """The names that aMQTT's Broker has."""
 
+import time
+from asyncio import AbstractEventLoop, shield, wait_for
+from collections.abc import Coroutine, Generator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
 
-class BrokerNames:
-    """What aMQTT's users call on a Broker, beside our own."""
+from amqtt.compat.legacy_config import LegacyConfig, listeners_config
+from amqtt.compat.plugins.options import Written
+from amqtt.compat.session import Session, SessionViews
+from amqtt.compat.transitions import Transitions
+from amqtt.compat.typed_config import BrokerConfig
+from amqtt.compat.views import ClientConnection, RetainedView, Server, Sessions, Subscriptions
+from amqtt.config import Config
+from amqtt.embedded import message_to_publish
+from amqtt.errors import BrokerError
+from amqtt.net.external import ExternalConnection, Reader, Writer
+from amqtt.server.disconnect import settle_session
+from amqtt.server.events import Fault
+from amqtt.server.subscribe import check, grant
+from amqtt.service import Service
+from amqtt.sessions.permissions import Permissions
+from amqtt.topics.names import split_shared
+from amqtt.wire.errors import ProtocolError
+from amqtt.wire.packets import SubscriptionRequest
+from amqtt.wire.reasons import ReasonCode
+
+PLUGIN_NAMESPACE = "amqtt.broker.plugins"
+"""The group of entry points under which aMQTT's plugins are registered."""
+EACH_ITS_OWN = 2
+"""A QoS that nobody chose: each Subscriber then has the QoS that it subscribed with, as in aMQTT."""
+REFUSED = 0x80
+"""What `add_subscription` answers when it does not subscribe."""
+
+
+class Done(Coroutine[Any, Any, None]):
+    """Something that is done already, and may still be awaited or be given to a task."""
+
+    def send(self, value: object) -> None:
+        """It has ended."""
+        raise StopIteration
+
+    def throw(self, *exception: Any) -> None:
+        """Raise this in whoever awaits."""
+        raise exception[0] if isinstance(exception[0], BaseException) else exception[0]()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
+
+class BrokerNames(Service):
+    """What aMQTT's users call on a Broker, beside our own.
+
+    `config` may also be aMQTT's `BrokerConfig`. `loop` is not needed: `start` binds the Broker to
+    the event loop it runs in. `plugin_namespace` is the group of entry points of its plugins.
+    """
+
+    states: ClassVar[list[str]] = [
+        "new", "starting", "started", "not_started", "stopping", "stopped", "not_stopped",
+    ]
+
+    config: Config
+
+    def __init__(
+        self,
+        config: BrokerConfig | Config | Mapping[str, Any] | str | Path | None = None,
+        loop: AbstractEventLoop | None = None,
+        plugin_namespace: str | None = None,
+    ) -> None:
+        self.plugin_namespace = plugin_namespace or PLUGIN_NAMESPACE
+        self.transitions = Transitions(self.states, self._state)
+        self._phase = "new"
+        super().__init__(config.written() if isinstance(config, BrokerConfig) else config)
+
+    def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
+        return LegacyConfig(super()._read_config(source))
+
+    # -- life
+
+    def _state(self) -> str:
+        if self._phase == "starting" and self.is_running:
+            return "started"
+        # A shutdown whose caller was cancelled goes on by itself.
+        if self._phase == "stopping" and self._house is None:
+            return "stopped"
+        return self._phase
+
+    async def start(self) -> None:
+        """Open every Listener; `transitions.state` is "started" then, or "not_started" if it raises.
+
+        Raises BrokerError when a Listener cannot be opened or the Broker runs already.
+        """
+        if self._phase in ("starting", "started"):
+            raise BrokerError("Broker instance can't be started: the Broker is running already")
+        if self._stopping is not None:
+            await shield(self._stopping)
+        self._phase = "starting"
+        try:
+            await super().start()
+        except BaseException:
+            # It may be the plugins' greeting that was cancelled.
+            self._phase = "started" if self.is_running else "not_started"
+            raise
+        self._phase = "started" if self.is_running else "stopped"
+
+    async def shutdown(self) -> None:
+        """Stop serving; `transitions.state` is "stopped" then. Idempotent."""
+        if self.is_running:
+            self._phase = "stopping"
+        try:
+            await super().shutdown()
+        except Exception:
+            self._phase = "not_stopped"
+            raise
+        if self._phase == "stopping":
+            self._phase = "stopped"
+
+    # -- messages
+
+    async def internal_message_broadcast(
+        self, topic: str, data: bytes | bytearray | str, qos: int | None = None, retain: bool = False
+    ) -> None:
+        """Publish from the program; without `qos` each Subscriber has the QoS it subscribed with.
+
+        Our own `publish` says how many Subscribers there were, and takes properties.
+        """
+        self.publish(topic, data, EACH_ITS_OWN if qos is None else qos, retain)
+
+    def retain_message(
+        self,
+        source_session: Session | None,
+        topic_name: str,
+        data: bytes | bytearray | str | None,
+        qos: int | None = None,
+    ) -> Done:
+        """Retain a message for Subscriptions yet to come, without sending it to those there are.
+
+        Without data, the topic has no retained message any more. It is done when this returns; the
+        result may be awaited, but need not be. ValueError for an invalid Topic Name or QoS.
+        """
+        self._turn.now = time.monotonic()
+        message = message_to_publish(
+            self._server, topic_name, data or b"", EACH_ITS_OWN if qos is None else qos, True, None
+        )
+        message.publisher = "" if source_session is None else source_session.client_id or ""
+        self._server.realm.router.retain(message)
+        return Done()
+
+    async def external_connected(self, reader: Reader, writer: Writer, listener_name: str) -> None:
+        """Serve a Client whose connection the program accepted; returns when it is closed.
+
+        `listener_name` is a Listener of type `external`, `reader` and `writer` are adapters like
+        those of `amqtt.adapters`. Raises BrokerError when the Broker does not run or there is no
+        such Listener.
+        """
+        listener = self._listeners.get(listener_name)
+        if listener is None or self._house is None:
+            raise BrokerError(f"Invalid listener name '{listener_name}': it is not open")
+        await ExternalConnection(self._house, listener, reader, writer).serve()
+
+    # -- what the broker holds
+
+    @cached_property
+    def session_views(self) -> SessionViews:
+        """The Sessions as aMQTT's plugins know them."""
+        return SessionViews(self._server.realm)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Client Identifier → (Session, its connection); a live view."""
+        return Sessions(self._server.realm, self.session_views)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Topic Filter → [(Session, QoS)]; a live view."""
+        return Subscriptions(self._server.realm, self.session_views)
+
+    @property
+    def retained_messages(self) -> RetainedView:
+        """Topic Name → retained message; a live view."""
+        return RetainedView(self._server.realm, self.session_views)
+
+    @property
+    def listeners_config(self) -> Written:
+        """What the configuration says of each Listener, with what it takes from `default`."""
+        return listeners_config(self.config)
+
+    @property
+    def _servers(self) -> dict[str, Server]:
+        return {name: Server(listener) for name, listener in self.listeners.items()}
+
+    @property
+    def _loop(self) -> AbstractEventLoop | None:
+        return None if self._house is None else self._house.loop
+
+    _sessions = sessions
+    _subscriptions = subscriptions
+    _retained_messages = retained_messages
+
+    # -- Clients that are away
+
+    def create_offline_session(self, client_id: str) -> tuple[ClientConnection, Session]:
+        """Begin the Session of a Client that is away, or take the one there is; what comes for it waits.
+
+        It lasts as long as one of MQTT 3.1.1 does after its Client has gone. BrokerError: there
+        are as many Sessions as may be.
+        """
+        realm = self._server.realm
+        if client_id not in realm.sessions:
+            if len(realm.sessions) >= realm.limits.maximum_sessions:
+                raise BrokerError("there are as many Sessions as limits.maximum-sessions allows")
+            self._turn.now = time.monotonic()
+            stored = realm.new_session(client_id, Permissions())
+            stored.expiry_interval = min(
+                realm.limits.session_expiry_3_1_1, realm.limits.maximum_session_expiry
+            )
+            settle_session(realm, stored)
+        session, connection = self.sessions[client_id]
+        return connection, session
+
+    async def add_subscription(self, subscription: tuple[str, int], session: Session | None) -> int:
+        """Subscribe a Client, there or away: the QoS granted, or 0x80 when it is refused.
+
+        Its Permissions are asked as if it had subscribed itself.
+        """
+        realm = self._server.realm
+        request = SubscriptionRequest(*subscription)
+        stored = None if session is None else realm.sessions.get(session.client_id or "")
+        if stored is None or request.qos not in (0, 1, 2):
+            return REFUSED
+        try:
+            check(realm, request)
+        except ProtocolError:
+            return REFUSED
+        await self._prepare(stored.permissions, request)
+        self._turn.now = time.monotonic()
+        if realm.sessions.get(stored.client_id) is not stored:
+            return REFUSED
+        granted = grant(realm, stored, request)
+        realm.pump(stored)
+        return granted if granted < ReasonCode.UNSPECIFIED_ERROR else REFUSED
+
+    async def _prepare(self, permissions: Permissions, request: SubscriptionRequest) -> None:
+        """Let Permissions that must wait for something wait for it; they must have an answer all the same."""
+        pending = None
+        if permissions.asks:
+            pending = permissions.prepare_subscribe([split_shared(request.topic_filter)[1]])
+        if pending is not None:
+            try:
+                await wait_for(pending, self._server.limits.authentication_timeout)
+            except Exception as fault:
+                self._server.events.tell(Fault("Permissions", fault))

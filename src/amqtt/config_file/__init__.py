@@ -9,14 +9,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
+from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.config import Config, concerns
 from amqtt.config_file import values
 from amqtt.config_file.access import read_auth, read_topic_check
-from amqtt.config_file.document import DEEPEST, read_document
+from amqtt.config_file.choices import Choices
+from amqtt.config_file.document import read_document
 from amqtt.config_file.limits import check_limits, read_limits
 from amqtt.config_file.listeners import check_binds, read_listeners
-from amqtt.config_file.plugins import read_plugins
-from amqtt.config_file.section import Findings, Section, kind
+from amqtt.config_file.plugins import PluginOptions, read_plugins
+from amqtt.config_file.section import Findings, Section, copied, kind
 from amqtt.errors import BrokerError
 
 __all__ = ["load"]
@@ -57,7 +59,7 @@ def load(
         content = document.content if document.content is not None else {}
     else:
         raise BrokerError(f"a configuration is a dictionary or the path of a file, not {kind(source)}")
-    config = _read(findings, Section(findings, (), content), authenticators, topic_checks)
+    config = _read(findings, content, authenticators, topic_checks)
     findings.raise_mistakes()
     return _reviewed(config, findings.notices)
 
@@ -71,24 +73,30 @@ def _reviewed(config: Config, notices: list[str]) -> Config:
 
 
 def _read(
-    findings: Findings, top: Section, authenticators: Collection[str], topic_checks: Collection[str]
+    findings: Findings, content: object, authenticators: Collection[str], topic_checks: Collection[str]
 ) -> Config:
+    top = Section(findings, (), content)
     defaults = Config()
+    choices = Choices(findings)
     listeners = read_listeners(findings, top.path_of("listeners"), top.raw("listeners"))
     auth, topic_check = defaults.auth, defaults.topic_check
     sys_interval = top.take("sys-interval", values.seconds(0, _LONGEST_INTERVAL), defaults.sys_interval)
     if "auth" in top:
-        auth = read_auth(Section(findings, top.path_of("auth"), top.raw("auth")), authenticators)
+        auth = read_auth(Section(findings, top.path_of("auth"), top.raw("auth")), authenticators, choices)
     if "topic-check" in top:
         section = Section(findings, top.path_of("topic-check"), top.raw("topic-check"))
-        topic_check = read_topic_check(section, topic_checks)
-    plugins = read_plugins(findings, top.path_of("plugins"), top.raw("plugins"))
-    if plugins is not None:
-        auth, topic_check = plugins.auth, plugins.topic_check
-        sys_interval = sys_interval if plugins.sys_interval is None else plugins.sys_interval
-        _refuse_both(top)
+        topic_check = read_topic_check(section, topic_checks, choices)
+    options = read_plugins(findings, top.path_of("plugins"), top.raw("plugins"), choices)
+    if options is not None:
+        _judge_beside(top, auth, topic_check, options)
+        auth, topic_check = options.auth, options.topic_check
+        if options.sys_interval is not None:
+            sys_interval = options.sys_interval
+        elif top.raw("sys-interval") is None:
+            sys_interval = 0
     limits = read_limits(Section(findings, top.path_of("limits"), top.raw("limits")), top)
     delay = values.seconds(0, _LONGEST_INTERVAL)
+    written = copied(findings, (), content) if isinstance(content, Mapping) else {}
     return Config(
         listeners=listeners,
         auth=auth,
@@ -104,18 +112,39 @@ def _read(
             "timeout-disconnect-delay", delay, defaults.timeout_disconnect_delay
         ),
         hardened=top.take("security", values.one_of("hardened", "default"), "default") == "hardened",
-        sections=_sections(findings, top),
+        plugins=choices.chosen,
+        registered_plugins=options is None,
+        sections={name: written[name] for name in _sections(findings, top)},
+        written=written,
     )
 
 
-def _refuse_both(top: Section) -> None:
-    """Refuse `auth` and `topic-check` beside `plugins`: aMQTT ignored them, and nobody expects that."""
-    for key in ("auth", "topic-check"):
-        if key in top:
-            top.mistake(key, "plugins says this too, by dotted paths; keep one of them")
+def _judge_beside(
+    top: Section, auth: AuthSettings, topic_check: TopicCheckSettings, options: PluginOptions
+) -> None:
+    """Of `auth` and `topic-check` beside dotted paths: as in aMQTT they do not count.
+
+    Where that would let in or allow more than they say, somebody must decide.
+    """
+    decide = {
+        "auth": _admits_more(options.auth, auth),
+        "topic-check": topic_check.enabled and not options.topic_check.enabled,
+    }
+    for key, more in decide.items():
+        if key in top and more:
+            top.mistake(key, "plugins allows more, and would count, as in aMQTT; keep one of them")
+        elif key in top:
+            top.findings.notice(top.path_of(key), "it does not count, as in aMQTT: plugins says this too")
 
 
-def _sections(findings: Findings, top: Section) -> dict[str, object]:
+def _admits_more(auth: AuthSettings, other: AuthSettings) -> bool:
+    if "auth_anonymous" not in auth.asked:
+        return False
+    nameless = auth.admits_anonymous and not ("auth_anonymous" in other.asked and other.admits_anonymous)
+    return nameless or ("auth_file" in other.asked and "auth_file" not in auth.asked)
+
+
+def _sections(findings: Findings, top: Section) -> list[str]:
     """The sections that are none of ours. One that looks misspelt could leave a door open."""
     unknown = top.unknown()
     for name in unknown:
@@ -123,16 +152,4 @@ def _sections(findings: Findings, top: Section) -> dict[str, object]:
             findings.mistake((name,), f"there is no such section (did you mean {likely!r}?)")
         elif likely := top.likely(name, _LIKELY):
             findings.notice((name,), f"it is left to plugins (did you mean {likely!r}?)")
-    return {name: _copied(findings, (name,), content) for name, content in unknown.items()}
-
-
-def _copied(findings: Findings, path: tuple[str, ...], content: object) -> object:
-    """The same sections and lists, none of them shared with the caller's."""
-    if len(path) > DEEPEST:
-        findings.mistake(path[:1], "its sections are nested too deeply")
-        return None
-    if isinstance(content, dict):
-        return {key: _copied(findings, (*path, str(key)), value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_copied(findings, (*path, f"[{place}]"), item) for place, item in enumerate(content)]
-    return content
+    return list(unknown)

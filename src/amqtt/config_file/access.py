@@ -11,11 +11,15 @@ from amqtt.access.settings import (
     TopicCheckSettings,
 )
 from amqtt.config_file import values
+from amqtt.config_file.choices import Choices, is_plugin
 from amqtt.config_file.section import Findings, Section, items, kind
 from amqtt.topics.names import SHARE_PREFIX, topic_filter_fault
 
 SAME = "same"
 """As `publish-acl` or `receive-acl`: the same lists as for subscribing."""
+
+DOTTED_NAMES = frozenset((*AUTHENTICATOR_ALIASES, *TOPIC_CHECK_ALIASES))
+"""Names of plugins that look like the paths of classes."""
 
 _ANY_NUMBER = 65_535
 """Levels: a filter has no more."""
@@ -23,7 +27,7 @@ _ANY_NUMBER = 65_535
 Entries = Mapping[str, tuple[str, ...]]
 
 
-def read_auth(section: Section, known: Collection[str]) -> AuthSettings:
+def read_auth(section: Section, known: Collection[str], choices: Choices) -> AuthSettings:
     """Who may come in. An empty section admits nobody: that it is there says that not everybody may."""
     if not len(section):
         return AuthSettings(plugins=())
@@ -32,17 +36,17 @@ def read_auth(section: Section, known: Collection[str]) -> AuthSettings:
         allow_anonymous=section.take_stated("allow-anonymous", values.switch, False) if said else None,
         password_file=section.take("password-file", values.path, None),
         scram_file=section.take("scram-file", values.path, None),
-        plugins=_names(section, known, AUTHENTICATOR_ALIASES),
+        plugins=_names(section, known, AUTHENTICATOR_ALIASES, choices),
     )
     section.refuse_unknown()
     return settings
 
 
-def read_topic_check(section: Section, known: Collection[str]) -> TopicCheckSettings:
+def read_topic_check(section: Section, known: Collection[str], choices: Choices) -> TopicCheckSettings:
     """What they may do."""
     settings = TopicCheckSettings(
         enabled=section.take_stated("enabled", values.switch, True) if "enabled" in section else False,
-        plugins=_names(section, known, TOPIC_CHECK_ALIASES),
+        plugins=_names(section, known, TOPIC_CHECK_ALIASES, choices),
     )
     settings = read_lists(section, settings)
     section.refuse_unknown()
@@ -64,19 +68,24 @@ def read_lists(section: Section, settings: TopicCheckSettings) -> TopicCheckSett
     )
 
 
-def _names(section: Section, known: Collection[str], aliases: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The names of plugins to ask; None: not said."""
+def _names(
+    section: Section, known: Collection[str], aliases: Mapping[str, str], choices: Choices
+) -> tuple[str, ...] | None:
+    """The names of plugins to ask, those of classes and plugins among them; None: not said."""
     content = section.raw("plugins")
     if content is None:
         return None
     names = []
-    for path, name in items(section.findings, section.path_of("plugins"), content):
-        if not isinstance(name, str):
-            section.findings.mistake(path, f"it must be the name of a plugin, not {kind(name)}")
-        elif aliases.get(name, name) not in known:
-            section.findings.mistake(path, unknown_name(name, sorted(known)))
+    for path, item in items(section.findings, section.path_of("plugins"), content):
+        name = aliases.get(item, item) if isinstance(item, str) else item
+        if isinstance(name, str) and name in known:
+            names.append(name)
+        elif is_plugin(item, DOTTED_NAMES):
+            names.append(choices.choose(path, item))
+        elif isinstance(item, str):
+            section.findings.mistake(path, unknown_name(item, sorted(known)))
         else:
-            names.append(aliases.get(name, name))
+            section.findings.mistake(path, f"it must be the name of a plugin, not {kind(item)}")
     return tuple(names)
 
 

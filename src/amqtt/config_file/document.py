@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from amqtt.config_file.section import KeyPath, Mark
+from amqtt.config_file.section import DEEPEST, KeyPath, Mark
 from amqtt.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ LARGEST_FILE: Final = 1024 * 1024
 """Bytes."""
 MOST_VALUES: Final = 100_000
 """Values of a file with every alias written out: ten lines of aliases can stand for thousands of millions."""
-DEEPEST: Final = 32
-"""Sections in sections."""
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _PLAIN_MAPPING: Final = "tag:yaml.org,2002:map"

@@ -123,7 +123,8 @@ def _server_names(findings: Findings, path: KeyPath, content: object) -> dict[st
 
 
 def _is_opened(written: _Written) -> bool:
-    return ("path" if written.listener.get("type") == "unix" else "bind") in written.listener
+    kind = written.listener.get("type")
+    return kind == "external" or ("path" if kind == "unix" else "bind") in written.listener
 
 
 def _settings(findings: Findings, path: KeyPath, name: str, written: _Written) -> ListenerSettings:
@@ -138,6 +139,8 @@ def _settings(findings: Findings, path: KeyPath, name: str, written: _Written) -
 def _refuse_shared_binds(findings: Findings, path: KeyPath, opened: Mapping[str, ListenerSettings]) -> None:
     first: dict[object, str] = {}
     for name, listener in opened.items():
+        if listener.type == "external":
+            continue
         address: object = listener.path
         if listener.type != "unix" and not isinstance(listener.bind, tuple):
             host, port = parse_bind(listener.bind, DEFAULT_PORTS[listener.type])

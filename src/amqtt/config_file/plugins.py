@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
+from amqtt.config import PluginChoice
 from amqtt.config_file import values
-from amqtt.config_file.access import read_lists
-from amqtt.config_file.section import Findings, KeyPath, Section, items, kind
+from amqtt.config_file.access import DOTTED_NAMES, read_lists
+from amqtt.config_file.choices import Choices, is_plugin
+from amqtt.config_file.section import Findings, KeyPath, Section, copied, items, kind
 
 ANONYMOUS: Final = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 PASSWORD_FILE: Final = "amqtt.plugins.authentication.FileAuthPlugin"  # noqa: S105 - a class, not a password
@@ -38,25 +40,52 @@ class PluginOptions:
         self.topic_check = replace(self.topic_check, enabled=True, plugins=plugins)
 
 
-def read_plugins(findings: Findings, path: KeyPath, content: object) -> PluginOptions | None:
-    """What it says; None where it is absent, or the list of names that old aMQTT wrote and ignored."""
+def read_plugins(
+    findings: Findings, path: KeyPath, content: object, choices: Choices
+) -> PluginOptions | None:
+    """What it says of our plugins; those of others are chosen.
+
+    None where it is absent, or a list of names: aMQTT's old files had that, and nothing read it.
+    What such a list holds beside names is chosen all the same.
+    """
     if content is None:
         return None
-    if isinstance(content, (list, tuple)) and all(_is_name(item) for item in content):
+    options = None
+    if not isinstance(content, (list, tuple)) or not any(is_name(item) for item in content):
+        options = PluginOptions()
+    else:
         findings.notice(
-            path, "a list of names has no effect, as in aMQTT; auth.plugins and topic-check.plugins choose"
+            path, "names have no effect here, as in aMQTT; auth.plugins and topic-check.plugins choose"
         )
-        return None
-    options = PluginOptions()
-    for place, name, written in _pairs(findings, path, content):
-        if name not in _READERS:
-            known = ", ".join(sorted(_READERS))
-            findings.mistake(place, f"plugins by dotted path come later; for now these can be named: {known}")
-            continue
-        section = Section(findings, place, written)
-        _READERS[name](section, options)
-        section.refuse_unknown()
+    for place, target, written in _pairs(findings, path, content):
+        read = _READERS.get(PluginChoice(target).name) if isinstance(target, (str, type)) else None
+        if read is None:
+            _choose(findings, choices, place, target, written)
+        elif options is None:
+            findings.mistake(place, "it stands among names, which have no effect; say it in auth instead")
+        else:
+            section = Section(findings, place, written)
+            read(section, options)
+            section.refuse_unknown()
     return options
+
+
+def is_name(item: object) -> bool:
+    """Whether it is the name of an entry point, and not the path of a class."""
+    return isinstance(item, str) and not is_plugin(item, DOTTED_NAMES)
+
+
+def _choose(findings: Findings, choices: Choices, place: KeyPath, target: object, written: object) -> None:
+    if not is_plugin(target, ()):
+        findings.mistake(place, f"it must be the dotted path of a plugin, not {_shown(target)}")
+    elif written is not None and not isinstance(written, Mapping):
+        findings.mistake(place, f"its options must be a section of keys and values, not {kind(written)}")
+    else:
+        choices.choose(place, target, copied(findings, place, written or {}))
+
+
+def _shown(target: object) -> str:
+    return repr(target) if isinstance(target, str) else kind(target)
 
 
 def _anonymous(section: Section, options: PluginOptions) -> None:
@@ -91,21 +120,14 @@ _READERS: Final[Mapping[str, Callable[[Section, PluginOptions], None]]] = {
 }
 
 
-def _is_name(item: object) -> bool:
-    """Whether it is the name of an entry point, and not the path of a class."""
-    return isinstance(item, str) and item.count(".") < 2
-
-
-def _pairs(findings: Findings, path: KeyPath, content: object) -> list[tuple[KeyPath, str, object]]:
-    """Every plugin: where it is written, its dotted path, its options."""
+def _pairs(findings: Findings, path: KeyPath, content: object) -> list[tuple[KeyPath, object, object]]:
+    """Every plugin: where it is written, its dotted path or class, its options."""
     if isinstance(content, Mapping):
-        return [((*path, str(name)), str(name), options) for name, options in content.items()]
-    pairs: list[tuple[KeyPath, str, object]] = []
+        return [((*path, str(target)), target, options) for target, options in content.items()]
+    pairs: list[tuple[KeyPath, object, object]] = []
     for place, item in items(findings, path, content):
-        if isinstance(item, str):
+        if isinstance(item, Mapping):
+            pairs += [((*place, str(target)), target, options) for target, options in item.items()]
+        elif not is_name(item):
             pairs.append((place, item, None))
-        elif isinstance(item, Mapping):
-            pairs += [((*place, str(name)), str(name), options) for name, options in item.items()]
-        else:
-            findings.mistake(place, f"it must be the dotted path of a plugin, not {kind(item)}")
     return pairs

@@ -9,6 +9,9 @@ from amqtt.errors import BrokerError
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
+DEEPEST = 32
+"""Sections in sections."""
+
 KeyPath = tuple[str, ...]
 """The keys that lead to a value; a place in a list is the key "[0]"."""
 Mark = tuple[int, int]
@@ -157,6 +160,12 @@ def items(findings: Findings, path: KeyPath, content: object) -> Sequence[tuple[
     return []
 
 
+def copied(findings: Findings, path: KeyPath, content: Mapping[str, object]) -> dict[str, object]:
+    """The same sections and lists, none of them shared with the caller's."""
+    copy = _copied(findings, path, content)
+    return copy if isinstance(copy, dict) else {}
+
+
 def kind(value: object) -> str:
     """What a value is called in a configuration."""
     names = {
@@ -168,6 +177,17 @@ def kind(value: object) -> str:
         dict: "a section",
     }
     return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")
+
+
+def _copied(findings: Findings, path: KeyPath, content: object) -> object:
+    if len(path) > DEEPEST:
+        findings.mistake(path[:1], "its sections are nested too deeply")
+        return None
+    if isinstance(content, Mapping):
+        return {key: _copied(findings, (*path, str(key)), value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_copied(findings, (*path, f"[{place}]"), item) for place, item in enumerate(content)]
+    return content
 
 
 def _canonical(key: str) -> str:

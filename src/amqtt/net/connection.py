@@ -87,6 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         # Whatever is not taken at once is reported: nothing piles up in a transport.
         self.transport.set_write_buffer_limits(high=1, low=0)
         self.peer.certificate = transport.get_extra_info("peercert") or None
+        self.peer.tls = transport.get_extra_info("ssl_object")
         if self._known:
             self.flush()
         else:
@@ -210,7 +211,11 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.resume_reading()
         if self.transport.can_write_eof():
             self._close_within(LINGER)
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:
+                # The peer has reset the connection: asyncio's own transport says so here already.
+                self.transport.abort()
         else:
             self._close_within(CLOSE_TIMEOUT)
             self.transport.close()

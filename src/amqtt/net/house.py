@@ -10,7 +10,7 @@ from amqtt.server.limits import Limits
 from amqtt.sessions.link import Link, Turn
 
 if TYPE_CHECKING:
-    from amqtt.net.connection import Connection
+    from amqtt.net.listener import Listener
 
 RECEIVE_BUFFER_SIZE = 64 * 1024
 """Larger ones lose more to the allocator than they gain (measured); one serves a whole event loop."""
@@ -54,6 +54,16 @@ class Server(Protocol):
         """`link.full` was set and is cleared again."""
 
 
+class Connection(Protocol):
+    """A Network Connection, as far as the House is concerned."""
+
+    state: ConnectionState
+    listener: "Listener"
+
+    def abort(self, reason: str) -> None:
+        """End it now; what was not sent is lost."""
+
+
 class House:
     """The Server, the Turn, the event loop and the clock; the receive buffer; who is connected.
 
@@ -67,7 +77,7 @@ class House:
         self,
         server: Server,
         turn: Turn,
-        report: Callable[[BaseException, "Connection | None"], None],
+        report: Callable[[BaseException, Connection | None], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.server = server
@@ -85,7 +95,7 @@ class House:
         """Write what this turn sends when the callbacks that are ready now have run."""
         self.loop.call_soon(self.turn.flush)
 
-    def report(self, fault: BaseException, connection: "Connection | None") -> None:
+    def report(self, fault: BaseException, connection: Connection | None) -> None:
         """Tell the broker of a fault of ours; it must not do more harm than it has done."""
         try:
             self._report(fault, connection)
@@ -94,11 +104,11 @@ class House:
                 {"message": "reporting a fault of a Network Connection failed", "exception": second}
             )
 
-    def entered(self, connection: "Connection") -> None:
+    def entered(self, connection: Connection) -> None:
         """A Network Connection was accepted."""
         self.connections.add(connection)
 
-    def left(self, connection: "Connection") -> None:
+    def left(self, connection: Connection) -> None:
         """A Network Connection is gone, to its last byte."""
         self.connections.discard(connection)
         if not self.connections and self._emptied is not None and not self._emptied.done():

@@ -15,6 +15,10 @@ from amqtt.net.unix import unix_socket
 __all__ = ["Listener", "ListenerError", "open_listener"]
 
 _ALPN = {"tcp": ["mqtt"], "ws": ["http/1.1"]}
+_WITHOUT_TLS = {
+    "unix": "a Unix socket has no TLS",
+    "external": "who hands in its Network Connections sees to their TLS",
+}
 
 
 async def open_listener(settings: ListenerSettings, house: House) -> Listener:
@@ -28,6 +32,8 @@ async def open_listener(settings: ListenerSettings, house: House) -> Listener:
             f"listener {settings.name!r}: type is one of {', '.join(TYPES)}, not {settings.type!r}"
         )
     listener = Listener(settings, _tls(settings))
+    if settings.type == "external":
+        return listener
     make_connection = _connections(house, listener)
     if settings.type == "unix":
         listening, removal = unix_socket(settings)
@@ -42,8 +48,9 @@ async def open_listener(settings: ListenerSettings, house: House) -> Listener:
 def _tls(settings: ListenerSettings) -> ssl.SSLContext | None:
     if settings.tls is None:
         return None
-    if settings.type == "unix":
-        raise ListenerError(f"listener {settings.name!r}: a Unix socket has no TLS; remove its ssl: keys")
+    if settings.type in _WITHOUT_TLS:
+        reason = _WITHOUT_TLS[settings.type]
+        raise ListenerError(f"listener {settings.name!r}: {reason}; remove its ssl: keys")
     try:
         return server_context(settings.tls, _ALPN[settings.type])
     except (ValueError, OSError) as wrong:

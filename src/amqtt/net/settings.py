@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 DEFAULT_PORTS: Mapping[str, int] = {"tcp": 1883, "ws": 8883}
 """The port of a bind that names none, by the type of its Listener; both are aMQTT's."""
 
-TYPES = ("tcp", "ws", "unix")
+TYPES = ("tcp", "ws", "unix", "external")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ListenerSettings:
 
     name: str
     type: str = "tcp"
-    """"tcp", "ws" (MQTT over WebSocket) or "unix"."""
+    """"tcp", "ws" (MQTT over WebSocket), "unix" or "external": the program hands Network Connections in."""
     bind: str | int | tuple[str | None, int] | None = None
     max_connections: int = 0
     """Network Connections at a time; those beyond are closed at once. 0: no limit."""

@@ -103,6 +103,7 @@ def _request(state: ConnectionState) -> ConnectRequest:
         packet.keep_alive,
         properties.authentication_method,
         properties.authentication_data,
+        packet.will,
     )
 
 
@@ -201,8 +202,13 @@ def _re_authenticated(realm: Realm, state: ConnectionState, answer: Accepted) ->
     assert state.session is not None
     state.authenticating = False
     state.exchange = None
-    state.session.permissions = answer.permissions
-    state.asks = answer.permissions.asks
+    permissions = answer.permissions
+    if permissions.asks and permissions.user == state.session.permissions.user:
+        # What this user was granted was waited for then, and cannot be answered at once.
+        state.session.permissions = permissions
+    else:
+        _hand_over(realm, state.session, permissions)
+    state.asks = permissions.asks
     _send_auth(realm, state, ReasonCode.SUCCESS, answer.data)
 
 
@@ -226,9 +232,8 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
         return
     _take_over(realm, packet)
     session, present = _session(realm, packet, permissions)
-    session.permissions = permissions
+    _hand_over(realm, session, permissions)
     state.asks = permissions.asks
-    _recheck_subscriptions(realm, session)
     session.will = None if will is None else Will(will)
     session.expiry_interval = expiry_interval
     _bind(realm, state, packet, session)
@@ -267,13 +272,24 @@ def _session(realm: Realm, packet: Connect, permissions: Permissions) -> tuple[S
     return session, True
 
 
-def _recheck_subscriptions(realm: Realm, session: Session) -> None:
-    """End what a stored Session subscribed to and may not any more: its user may be another one."""
+def _hand_over(realm: Realm, session: Session, permissions: Permissions) -> None:
+    """Give a Session these Permissions: its user may be another one, and may do less."""
+    is_another = session.permissions.user != permissions.user
+    session.permissions = permissions
+    if _end_refused_subscriptions(realm, session) or is_another:
+        session.inherited = True
+
+
+def _end_refused_subscriptions(realm: Realm, session: Session) -> bool:
+    """End what a stored Session subscribed to and may not any more; whether there was any."""
+    ended = False
     for topic_filter, subscription in list(session.subscriptions.items()):
         if session.permissions.may_subscribe(subscription.topic_filter, subscription.qos) < 0:
             del session.subscriptions[topic_filter]
             session.retained.pop(topic_filter, None)
             realm.end_subscription(session, topic_filter)
+            ended = True
+    return ended
 
 
 def _granted_expiry(realm: Realm, state: ConnectionState, packet: Connect) -> int:

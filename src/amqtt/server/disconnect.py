@@ -112,7 +112,7 @@ def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> 
     if realm.events.wanted(ClientDisconnected):
         realm.events.tell(ClientDisconnected(session.client_id, state.peer, reason_code, reason))
     _settle_will(realm, session)
-    _settle_session(realm, session)
+    settle_session(realm, session)
 
 
 def _settle_will(realm: Realm, session: Session) -> None:
@@ -131,7 +131,7 @@ def _will_due(realm: Realm, session: Session, now: float) -> None:
     realm.publish_will(session)
 
 
-def _settle_session(realm: Realm, session: Session) -> None:
+def settle_session(realm: Realm, session: Session) -> None:
     """End the Session, or keep it for its Session Expiry Interval [MQTT-3.1.2-23]."""
     interval = session.expiry_interval
     if interval == 0:

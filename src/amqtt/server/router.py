@@ -31,13 +31,13 @@ class Router:
     def route(self, message: Message) -> int:
         """Deliver the Message to every matching Subscriber [MQTT-4.5.0-1]; how many matched."""
         if message.retain:
-            self._retain(message)
+            self.retain(message)
         targets = self.tree.match(message.topic)
         for target in targets:
             target.subscriber.deliver(message, target)
         return len(targets)
 
-    def _retain(self, message: Message) -> None:
+    def retain(self, message: Message) -> None:
         """Keep it for future Subscriptions, until it expires [MQTT-3.3.1-5] [MQTT-3.3.2-5]."""
         if not self.retained.keep(message):
             self.counters.dropped_full += 1

@@ -25,8 +25,8 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
     assert session is not None
     identifier = _identifier(realm, packet)
     for request in packet.requests:
-        _check(realm, request)
-    reason_codes = [_grant(realm, session, request, identifier) for request in packet.requests]
+        check(realm, request)
+    reason_codes = [grant(realm, session, request, identifier) for request in packet.requests]
     if state.version == MQTT_3_1:
         # It has no word for a refusal, and asks for a positive acknowledgement all the same.
         wishes = packet.requests
@@ -58,7 +58,7 @@ def _identifier(realm: Realm, packet: Subscribe) -> int:
     return properties.subscription_identifiers[0]
 
 
-def _check(realm: Realm, request: SubscriptionRequest) -> None:
+def check(realm: Realm, request: SubscriptionRequest) -> None:
     """Raise ProtocolError for a filter that the standard does not know [MQTT-4.7.1-1] [MQTT-4.7.1-2]."""
     _check_filter(realm, request.topic_filter)
     if request.no_local and split_shared(request.topic_filter)[0]:
@@ -73,7 +73,7 @@ def _check_filter(realm: Realm, topic_filter: str) -> None:
         raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID)
 
 
-def _grant(realm: Realm, session: Session, request: SubscriptionRequest, identifier: int) -> int:
+def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifier: int = 0) -> int:
     """The Reason Code for one Topic Filter; from now on the Session is owed its retained messages."""
     share_name, topic_filter = split_shared(request.topic_filter)
     unsupported = _unsupported(realm, share_name, topic_filter)

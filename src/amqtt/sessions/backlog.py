@@ -1,6 +1,7 @@
 """QoS 1 and 2 messages that wait for a Client: bounded in number and bytes, oldest first."""
 
 from collections import deque
+from collections.abc import Iterator
 
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import Outgoing
@@ -24,6 +25,9 @@ class Backlog:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        return iter(self._waiting)
 
     @property
     def presses(self) -> bool:

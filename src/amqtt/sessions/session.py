@@ -42,12 +42,13 @@ class Session(Subscriber):
     are the Packet Identifiers of QoS 2 messages that await PUBREL. `retained` is what Subscriptions
     are owed, by Topic Filter: one at most for each, however often a Client subscribes.
     `expiry_interval` is in seconds, NEVER_EXPIRES for ever. `link` is None while no Network
-    Connection is open.
+    Connection is open. `inherited` is whether what waits was meant for another user, or for
+    Subscriptions that were refused since: each of it must then be permitted anew.
     """
 
     __slots__ = (
-        "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "link",
-        "maximum_packet_size", "on_queued", "permissions", "received", "retained", "subscriptions",
+        "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "inherited",
+        "link", "maximum_packet_size", "on_queued", "permissions", "received", "retained", "subscriptions",
         "version", "will",
     )
 
@@ -58,6 +59,7 @@ class Session(Subscriber):
         self.permissions = permissions
         self.subscriptions: dict[str, Subscription] = {}
         self.inflight = Inflight(counters)
+        self.inherited = False
         self.backlog = backlog
         self.received: set[int] = set()
         self.retained: OrderedDict[str, RetainedDelivery] = OrderedDict()
@@ -237,17 +239,32 @@ class Session(Subscriber):
             outgoing = backlog.pop()
             if outgoing.message.is_expired(link.turn.now):  # [MQTT-3.3.2-5]
                 self.counters.dropped_expired += 1
+            elif self.inherited and not self._is_permitted_anew(outgoing.message):
+                self.counters.dropped_refused += 1
             else:
                 self._send_assured(outgoing)
+        if not backlog:
+            self.inherited = False
         if link.waiting and not backlog.presses:
             link.relieve()
         if self.retained and not backlog:
             self._send_retained(link)
 
+    def _is_permitted_anew(self, message: Message) -> bool:
+        """Whether the Client might subscribe to this very topic now, and receive what is on it."""
+        permissions = self.permissions
+        return permissions.may_subscribe(message.topic, message.qos) >= 0 and permissions.may_receive(
+            message.topic
+        )
+
     def _resend_next(self, link: Link) -> None:
         """Send one again, with its Packet Identifier and DUP 1 [MQTT-4.4.0-1] [MQTT-3.3.1-1]."""
         outgoing = self.inflight.next_to_resend()
         if outgoing is None:
+            return
+        if self.inherited and not self._is_permitted_anew(outgoing.message):
+            self.counters.dropped_refused += 1
+            self.inflight.discard(outgoing)
             return
         packet = self._packet(
             outgoing.message, link.turn.now, outgoing.qos, outgoing.retain, True, outgoing.packet_id,

@@ -1,0 +1,19 @@
+"""aMQTT's import path of the functions that read and write fields."""
+
+from amqtt.compat.codecs import (
+    bytes_to_hex_str,
+    bytes_to_int,
+    decode_data_with_length,
+    decode_packet_id,
+    decode_string,
+    encode_data_with_length,
+    encode_string,
+    int_to_bytes,
+    int_to_bytes_str,
+    read_or_raise,
+)
+
+__all__ = [
+    "bytes_to_hex_str", "bytes_to_int", "decode_data_with_length", "decode_packet_id", "decode_string",
+    "encode_data_with_length", "encode_string", "int_to_bytes", "int_to_bytes_str", "read_or_raise",
+]

@@ -1,0 +1,131 @@
+"""Telling one plugin what happens: in order, one hook at a time, and without waiting for ever."""
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final
+
+from amqtt.compat.plugins.calls import Call
+
+MOST_WAITING: Final = 10_000
+"""Events that one plugin has still to be told; what comes beyond is dropped and counted."""
+MOST_RUNNING: Final = 100
+"""Hooks of one plugin that run at a time."""
+PATIENCE: Final = 5.0
+"""Seconds until the next hook of a plugin is called although the last one is not done."""
+FAREWELL: Final = 2.0
+"""Seconds for a plugin to be told what is left when the Broker shuts down."""
+MOST_AT_ONCE: Final = 100
+"""Plain functions called in one pass of the event loop."""
+
+logger = logging.getLogger("amqtt.broker.plugins")
+
+
+class Rounds:
+    """The hooks of one plugin that wait to be called, and those that run.
+
+    aMQTT called all of them at once. Here they begin in the order of events, each when the last one
+    is done or has taken PATIENCE: a hook that never ends, as aMQTT allowed, goes on by itself.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dropped = 0
+        self._waiting: deque[tuple[Call, Mapping[str, Any]]] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._news = self._idle = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Call hooks from now on."""
+        self._news, self._idle = asyncio.Event(), asyncio.Event()
+        self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    def tell(self, call: Call, given: Mapping[str, Any]) -> None:
+        """Have this hook called when it is its turn."""
+        if self._worker is None:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            if not self.dropped:
+                logger.error("plugin %s is behind by %d events: it misses some", self.name, MOST_WAITING)
+            self.dropped += 1
+            return
+        self._waiting.append((call, given))
+        self._news.set()
+        self._idle.clear()
+
+    async def tell_now(self, call: Call, seconds: float) -> None:
+        """Call this hook out of turn, and wait for it that long at most."""
+        task = self._started(call, {})
+        if task is not None:
+            await asyncio.wait([task], timeout=seconds)
+            if not task.done():
+                logger.info("plugin %s: %s still runs, and goes on by itself", self.name, call.name)
+
+    async def catch_up(self) -> None:
+        """Tell what is left, within FAREWELL seconds."""
+        if self._worker is not None:
+            idle = asyncio.ensure_future(self._idle.wait())
+            await asyncio.wait([idle], timeout=FAREWELL)
+            idle.cancel()
+
+    async def end(self) -> None:
+        """Stop whatever still runs."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        tasks = {worker, *self._running}
+        for task in tasks:
+            task.cancel()
+        _, stubborn = await asyncio.wait(tasks, timeout=FAREWELL)
+        if stubborn:
+            logger.error("plugin %s: %d hooks do not end when they are cancelled", self.name, len(stubborn))
+        if self._waiting:
+            logger.warning("plugin %s was not told the last %d events", self.name, len(self._waiting))
+            self._waiting.clear()
+
+    async def _work(self) -> None:
+        called = 0
+        while True:
+            while self._waiting:
+                call, given = self._waiting.popleft()
+                task = self._started(call, given)
+                called += 1
+                if task is not None:
+                    await asyncio.wait([task], timeout=PATIENCE)
+                    called = 0
+                    while len(self._running) >= MOST_RUNNING:
+                        await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                elif called % MOST_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            if self.dropped:
+                logger.error("plugin %s missed %d events", self.name, self.dropped)
+                self.dropped = 0
+            self._idle.set()
+            self._news.clear()
+            await self._news.wait()
+
+    def _started(self, call: Call, given: Mapping[str, Any]) -> asyncio.Task[None] | None:
+        """Call it; the Task that it is, if it is not done."""
+        try:
+            answer = call(given)
+        except Exception as fault:
+            self._failed(call, fault)
+            return None
+        if not inspect.isawaitable(answer):
+            return None
+        task = asyncio.get_running_loop().create_task(self._contained(call, answer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _contained(self, call: Call, answer: Awaitable[object]) -> None:
+        try:
+            await answer
+        except Exception as fault:
+            self._failed(call, fault)
+
+    def _failed(self, call: Call, fault: Exception) -> None:
+        logger.error("plugin %s: %s failed", self.name, call.name, exc_info=fault)

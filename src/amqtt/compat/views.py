@@ -1,0 +1,136 @@
+"""Live views of what a Broker holds, in the shapes that aMQTT's users know."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from amqtt.compat.messages import RetainedApplicationMessage
+from amqtt.compat.session import Session, SessionViews
+from amqtt.net.listener import Listener
+from amqtt.server.disconnect import close
+from amqtt.server.realm import Realm
+from amqtt.wire.reasons import ReasonCode
+
+
+class ClientConnection:
+    """What stands beside a Session in `broker.sessions`: its Network Connection, if it has one."""
+
+    def __init__(self, realm: Realm, session: Session, client_id: str) -> None:
+        self._realm = realm
+        self._client_id = client_id
+        self.session = session
+
+    async def stop(self) -> None:
+        """Close the Network Connection; an MQTT 5.0 Client is told that it is an administrative action."""
+        state = self._realm.connected.get(self._client_id)
+        if state is not None:
+            self._realm.turn.now = time.monotonic()
+            close(self._realm, state, ReasonCode.ADMINISTRATIVE_ACTION, "the program closed it")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClientConnection) and self.session is other.session
+
+    def __hash__(self) -> int:
+        return id(self.session)
+
+
+class Sessions(Mapping[str, tuple[Session, ClientConnection]]):
+    """Client Identifier → Session and Network Connection, of Clients that are away too."""
+
+    def __init__(self, realm: Realm, views: SessionViews) -> None:
+        self._realm = realm
+        self._views = views
+
+    def __getitem__(self, client_id: str) -> tuple[Session, ClientConnection]:
+        if client_id not in self._realm.sessions:
+            raise KeyError(client_id)
+        session = self._views.of(client_id)
+        return session, ClientConnection(self._realm, session, client_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._realm.sessions))
+
+    def __len__(self) -> int:
+        return len(self._realm.sessions)
+
+    def __repr__(self) -> str:
+        return f"Sessions({list(self)})"
+
+
+class Subscriptions(Mapping[str, list[tuple[Session, int]]]):
+    """Topic Filter as Clients wrote it → the Sessions that subscribed, each with the QoS granted."""
+
+    def __init__(self, realm: Realm, views: SessionViews) -> None:
+        self._realm = realm
+        self._views = views
+
+    def __getitem__(self, topic_filter: str) -> list[tuple[Session, int]]:
+        found = [
+            (self._views.of(client_id), session.subscriptions[topic_filter].qos)
+            for client_id, session in list(self._realm.sessions.items())
+            if topic_filter in session.subscriptions
+        ]
+        if not found:
+            raise KeyError(topic_filter)
+        return found
+
+    def _filters(self) -> dict[str, None]:
+        return {
+            topic_filter: None
+            for session in self._realm.sessions.values()
+            for topic_filter in session.subscriptions
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._filters())
+
+    def __len__(self) -> int:
+        return len(self._filters())
+
+    def __repr__(self) -> str:
+        return f"Subscriptions({dict(self)})"
+
+
+class RetainedView(Mapping[str, RetainedApplicationMessage]):
+    """Topic Name → its retained message."""
+
+    def __init__(self, realm: Realm, views: SessionViews) -> None:
+        self._realm = realm
+        self._views = views
+
+    def __getitem__(self, topic: str) -> RetainedApplicationMessage:
+        message = self._realm.retained.get(topic)
+        if message is None or message.is_expired(time.monotonic()):
+            raise KeyError(topic)
+        publisher = self._views.of(message.publisher) if message.publisher else None
+        return RetainedApplicationMessage(publisher, topic, message.payload, message.qos)
+
+    def __iter__(self) -> Iterator[str]:
+        now = time.monotonic()
+        return iter([message.topic for message in self._realm.retained if not message.is_expired(now)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"RetainedView({list(self)})"
+
+
+class Server:
+    """A Listener as aMQTT shows it: its name, how many are connected through it, and how many may be."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.instance = listener
+        self.listener_name = listener.name
+
+    @property
+    def conn_count(self) -> int:
+        """Network Connections that are open."""
+        return self.instance.open_connections
+
+    @property
+    def max_connections(self) -> int:
+        """Network Connections that may be; -1: no limit."""
+        return self.instance.settings.max_connections or -1
+
+    def __repr__(self) -> str:
+        return f"Server({self.listener_name!r}, {self.conn_count} connections)"

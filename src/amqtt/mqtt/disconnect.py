@@ -1,0 +1,5 @@
+"""aMQTT's import path of DISCONNECT."""
+
+from amqtt.compat.packets import DisconnectPacket
+
+__all__ = ["DisconnectPacket"]

@@ -1,0 +1,5 @@
+"""aMQTT's import path of PINGREQ."""
+
+from amqtt.compat.packets import PingReqPacket
+
+__all__ = ["PingReqPacket"]

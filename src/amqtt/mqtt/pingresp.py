@@ -1,0 +1,5 @@
+"""aMQTT's import path of PINGRESP."""
+
+from amqtt.compat.packets import PingRespPacket
+
+__all__ = ["PingRespPacket"]

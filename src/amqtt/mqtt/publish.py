@@ -1,0 +1,5 @@
+"""aMQTT's import path of PUBLISH."""
+
+from amqtt.compat.packets import PublishPacket
+
+__all__ = ["PublishPacket"]

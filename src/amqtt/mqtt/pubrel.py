@@ -1,0 +1,5 @@
+"""aMQTT's import path of PUBREL."""
+
+from amqtt.compat.packets import PubrelPacket
+
+__all__ = ["PubrelPacket"]

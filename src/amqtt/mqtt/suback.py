@@ -1,0 +1,5 @@
+"""aMQTT's import path of SUBACK."""
+
+from amqtt.compat.packets import SubackPacket
+
+__all__ = ["SubackPacket"]

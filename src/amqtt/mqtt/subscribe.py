@@ -1,0 +1,5 @@
+"""aMQTT's import path of SUBSCRIBE."""
+
+from amqtt.compat.packets import SubscribePacket
+
+__all__ = ["SubscribePacket"]

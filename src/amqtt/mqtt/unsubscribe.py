@@ -1,0 +1,5 @@
+"""aMQTT's import path of UNSUBSCRIBE."""
+
+from amqtt.compat.packets import UnsubscribePacket
+
+__all__ = ["UnsubscribePacket"]

@@ -1,0 +1,1 @@
+"""aMQTT's import paths of plugins and of what they inherit from."""

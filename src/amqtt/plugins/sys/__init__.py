@@ -1,0 +1,1 @@
+"""aMQTT's import path of BrokerSysPlugin."""

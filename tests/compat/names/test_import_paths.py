@@ -1,0 +1,112 @@
+"""Every import path that programs and plugins of aMQTT have."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from amqtt import errors
+
+NAMES = {
+    "amqtt.broker": [
+        "Broker", "BrokerError", "BrokerException", "BrokerContext", "RetainedApplicationMessage", "Server",
+        "DEFAULT_PORTS", "Action", "EVENT_BROKER_PRE_START", "EVENT_BROKER_POST_START",
+        "EVENT_BROKER_PRE_SHUTDOWN", "EVENT_BROKER_POST_SHUTDOWN", "EVENT_BROKER_CLIENT_CONNECTED",
+        "EVENT_BROKER_CLIENT_DISCONNECTED", "EVENT_BROKER_CLIENT_SUBSCRIBED",
+        "EVENT_BROKER_CLIENT_UNSUBSCRIBED", "EVENT_BROKER_MESSAGE_RECEIVED",
+    ],
+    "amqtt.contexts": [
+        "Action", "BaseContext", "BrokerConfig", "BrokerContext", "ListenerConfig", "ListenerType",
+    ],
+    "amqtt.events": ["BrokerEvents", "MQTTEvents"],
+    "amqtt.errors": [
+        "AMQTTError", "MQTTError", "CodecError", "NoDataError", "ZeroLengthReadError", "BrokerError",
+        "PluginError", "PluginImportError", "PluginCoroError", "PluginInitError", "PluginLoadError",
+        "ClientError", "ConnectError", "ProtocolHandlerError", "HBMQTTException", "AMQTTException",
+        "MQTTException", "NoDataException", "CodecException", "BrokerException",
+    ],
+    "amqtt.session": [
+        "Session", "ApplicationMessage", "IncomingApplicationMessage", "OutgoingApplicationMessage",
+    ],
+    "amqtt.plugins.manager": ["PluginManager", "BaseContext", "get_plugin_manager"],
+    "amqtt.plugins.authentication": ["BaseAuthPlugin", "AnonymousAuthPlugin", "FileAuthPlugin"],
+    "amqtt.plugins.topic_checking": ["BaseTopicPlugin", "TopicTabooPlugin", "TopicAccessControlListPlugin"],
+    "amqtt.plugins.sys.broker": ["BrokerSysPlugin"],
+    "amqtt.plugins.logging_amqtt": ["EventLoggerPlugin", "PacketLoggerPlugin"],
+    "amqtt.plugins.logging": ["EventLoggerPlugin", "PacketLoggerPlugin"],
+    "amqtt.plugins.base": ["BasePlugin", "BaseAuthPlugin", "BaseTopicPlugin"],
+    "amqtt.adapters": [
+        "ReaderAdapter", "WriterAdapter", "StreamReaderAdapter", "StreamWriterAdapter", "WebSocketsReader",
+        "WebSocketsWriter", "BufferReader", "BufferWriter",
+    ],
+    "amqtt.codecs_amqtt": [
+        "bytes_to_hex_str", "bytes_to_int", "int_to_bytes", "int_to_bytes_str", "read_or_raise",
+        "decode_string", "decode_data_with_length", "decode_packet_id", "encode_string",
+        "encode_data_with_length",
+    ],
+    "amqtt.utils": ["gen_client_id", "read_yaml_config", "format_client_message", "import_string"],
+    "amqtt.mqtt": ["MQTTPacket"],
+    "amqtt.mqtt.constants": ["QOS_0", "QOS_1", "QOS_2"],
+    "amqtt.mqtt.packet": ["MQTTPacket", "MQTTFixedHeader", "CONNECT", "PUBLISH", "DISCONNECT"],
+    "amqtt.mqtt.connect": ["ConnectPacket"],
+    "amqtt.mqtt.connack": ["ConnackPacket", "CONNECTION_ACCEPTED", "BAD_USERNAME_PASSWORD", "NOT_AUTHORIZED"],
+    "amqtt.mqtt.publish": ["PublishPacket"],
+    "amqtt.mqtt.puback": ["PubackPacket"],
+    "amqtt.mqtt.pubrec": ["PubrecPacket"],
+    "amqtt.mqtt.pubrel": ["PubrelPacket"],
+    "amqtt.mqtt.pubcomp": ["PubcompPacket"],
+    "amqtt.mqtt.subscribe": ["SubscribePacket"],
+    "amqtt.mqtt.suback": ["SubackPacket"],
+    "amqtt.mqtt.unsubscribe": ["UnsubscribePacket"],
+    "amqtt.mqtt.unsuback": ["UnsubackPacket"],
+    "amqtt.mqtt.pingreq": ["PingReqPacket"],
+    "amqtt.mqtt.pingresp": ["PingRespPacket"],
+    "amqtt.mqtt.disconnect": ["DisconnectPacket"],
+}
+
+
+TABLE = [(module, name) for module, names in NAMES.items() for name in names]
+
+
+@pytest.mark.parametrize(("module", "name"), TABLE)
+def test_a_name_of_amqtt_is_where_it_was(module: str, name: str) -> None:
+    assert getattr(importlib.import_module(module), name) is not None
+
+
+@pytest.mark.parametrize("module", sorted(NAMES))
+def test_a_path_of_amqtt_can_be_the_first_that_is_imported(module: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", f"import {module}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
+
+
+def test_the_client_says_that_it_comes_later() -> None:
+    with pytest.raises(ImportError, match="the client comes with a later version"):
+        importlib.import_module("amqtt.client")
+
+
+@pytest.mark.parametrize(
+    ("raised", "caught"),
+    [
+        ("BrokerError", "BrokerException"), ("BrokerError", "HBMQTTException"),
+        ("MQTTError", "MQTTException"),
+        ("NoDataError", "NoDataException"), ("ZeroLengthReadError", "NoDataError"),
+        ("PluginImportError", "PluginError"), ("PluginImportError", "PluginLoadError"),
+        ("PluginInitError", "PluginLoadError"), ("ConnectError", "ClientError"),
+    ],
+)
+def test_an_error_is_caught_by_its_older_and_wider_names(raised: str, caught: str) -> None:
+    assert issubclass(getattr(errors, raised), getattr(errors, caught))
+
+
+def test_values_that_programs_compare_with_are_amqtts() -> None:
+    from amqtt.broker import DEFAULT_PORTS, EVENT_BROKER_CLIENT_CONNECTED
+    from amqtt.contexts import Action
+    from amqtt.events import BrokerEvents
+    from amqtt.mqtt.constants import QOS_0, QOS_1, QOS_2
+
+    assert (QOS_0, QOS_1, QOS_2) == (0, 1, 2)
+    assert dict(DEFAULT_PORTS) == {"tcp": 1883, "ws": 8883}
+    assert EVENT_BROKER_CLIENT_CONNECTED == BrokerEvents.CLIENT_CONNECTED == "broker_client_connected"
+    assert [action.value for action in Action] == ["subscribe", "publish", "receive"]
+    assert errors.ConnectError().return_code is None
