@@ -27,7 +27,8 @@ class ConnectionState:
 
     __slots__ = (
         "aliases", "authenticating", "client_id_assigned", "connect", "deadline", "decoder",
-        "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "peer", "pending", "phase",
+        "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "peer", "pending",
+        "phase",
         "problem_information", "session", "version", "waiting",
     )
 
