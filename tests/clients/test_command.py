@@ -56,7 +56,7 @@ def test_its_configuration_says_who_may_come_in(commands: Commands, tmp_path: Pa
     assert status != 0
 
 
-def test_a_client_finds_the_broker_again_when_it_was_killed(
+def test_a_client_notices_that_the_broker_was_killed(
     commands: Commands, tmp_path: Path, paho_client: Connects
 ) -> None:
     broker, port = commands.serve(tmp_path)

@@ -51,7 +51,7 @@ def test_large_payloads_go_there_and_back(start: Scenario, listener: str, mebiby
 
 @pytest.mark.parametrize("listener", ["tcp", "ws"])
 def test_a_burst_is_complete_and_in_order(start: Scenario, listener: str) -> None:
-    start("burst", listener, count=10_000 if listener == "tcp" else 1_000).finish()
+    start("burst", listener, count=5_000 if listener == "tcp" else 1_000).finish()
 
 
 @pytest.mark.parametrize("listener", ["tcp", "wss"])

@@ -86,7 +86,7 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, transport)
         self._connected = True
         # Whatever is not taken at once is reported: nothing piles up in a transport.
-        # asyncio's TLS transport calls nothing at all too much if that is the limit.
+        # To asyncio's TLS transport an empty buffer is above a limit of 0.
         self.transport.set_write_buffer_limits(high=int(self.peer.secure), low=0)
         self.peer.certificate = transport.get_extra_info("peercert") or None
         if self._known:
@@ -285,7 +285,9 @@ class Connection(asyncio.BufferedProtocol):
         if receiver is None or self._hold is not None or self._finished or self.transport.is_closing():
             return
         self.transport.pause_reading()
-        seconds = self.house.limits.stall_timeout if self.link.full else HOLD
+        seconds = HOLD
+        if self.link.full:
+            seconds, receiver = self.house.limits.stall_timeout, self.link
         self._hold = self.house.loop.call_later(seconds, self._read_on)
         receiver.waiting.add(self._read_on)
 
