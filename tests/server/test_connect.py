@@ -31,6 +31,8 @@ from amqtt.wire.packets import (
 from support.bench_server import Bench, BenchClient
 from support.raw_client import properties
 
+METHOD = properties(authentication_method="m", authentication_data=b"first")
+
 
 class Question(Awaitable[object]):
     """What an Authenticator that takes its time returns; nobody awaits it here."""
@@ -178,6 +180,29 @@ def test_what_was_malformed_is_answered_when_its_turn_comes() -> None:
     assert client.closed
 
 
+def test_what_arrived_behind_something_malformed_is_not_acted_on() -> None:
+    bench = Bench(Scripted(Question()))
+    client = bench.client()
+    client.send(Connect("c"))
+    for piece in (b"\xff\xff", b"\xc0\x00", b"\xc0\x00"):
+        client.send(piece)
+    bench.server.answered(client.state, yes())
+    assert [type(each) for each in client.received()] == [Connack, Disconnect]
+
+
+def test_the_authenticator_may_think_again_about_what_was_held() -> None:
+    bench = Bench(Exchanging(Question(), Question()))
+    client = bench.client()
+    client.send(Connect("c", properties=METHOD))
+    client.send(Auth(0x18, METHOD))
+    client.send(Pingreq())
+    client.send(Pingreq())
+    bench.server.answered(client.state, Challenge())
+    assert ([type(each) for each in client.received()], client.state.pending is not None) == ([Auth], True)
+    bench.server.answered(client.state, yes())
+    assert [type(each) for each in client.received()] == [Connack, Pingresp, Pingresp]
+
+
 def test_an_answer_for_a_client_that_is_gone_is_let_be() -> None:
     bench = Bench(Scripted(Question()))
     client = bench.client()
@@ -200,8 +225,6 @@ def test_the_keep_alive_begins_when_the_authenticator_has_answered() -> None:
 
 
 # -- enhanced authentication
-
-METHOD = properties(authentication_method="m", authentication_data=b"first")
 
 
 def test_each_step_is_given_the_data_of_the_client_and_answered_in_auth() -> None:

@@ -6,8 +6,17 @@ import pytest
 
 from amqtt.abc import Accepted, Answer, AuthenticationExchange, Authenticator, ConnectRequest
 from amqtt.message import Message
+from amqtt.server.events import ClientUnsubscribed
 from amqtt.sessions.permissions import Permissions
-from amqtt.wire.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Publish, WillFields
+from amqtt.sessions.session import Session
+from amqtt.wire.packets import (
+    Connack,
+    Connect,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Unsubscribe,
+)
 from support.bench_server import Bench, Everybody
 
 
@@ -17,16 +26,6 @@ class Question(Awaitable[Answer]):
     def __await__(self) -> Generator[None, None, Answer]:
         yield
         return None
-
-
-class Raising(Permissions):
-    def may_publish(self, topic: str, retain: bool) -> bool:
-        raise LookupError(topic)
-
-
-class Raised(Authenticator):
-    def authenticate(self, request: ConnectRequest) -> Answer:
-        return Accepted(Raising())
 
 
 def test_what_the_authenticator_serves_is_decided_by_whoever_wrote_it() -> None:
@@ -41,17 +40,23 @@ def test_what_the_authenticator_serves_is_decided_by_whoever_wrote_it() -> None:
 
 
 def test_the_authenticator_may_be_replaced() -> None:
-    bench = Bench(Raised())
+    bench = Bench()
     other = Everybody()
     bench.server.authenticator = other
     assert bench.server.authenticator is bench.server.realm.authenticator is other
 
 
 def test_an_error_of_our_own_ends_one_network_connection_and_is_told_of() -> None:
-    bench = Bench(Raised())
+    bench = Bench()
+
+    def failing(event: ClientUnsubscribed) -> None:
+        raise LookupError(event.topic_filter)
+
+    bench.server.events.on(ClientUnsubscribed, failing)
     bystander = bench.connected("bystander")
     client = bench.connected("c")
-    client.send(Publish("a", b""), Pingreq())
+    client.subscribe("a")
+    client.send(Unsubscribe(1, ["a"]), Pingreq())
     (packet,) = client.received()
     assert isinstance(packet, Disconnect)
     assert (packet.reason_code, client.closed) == (0x83, True)
@@ -65,15 +70,19 @@ def test_an_error_while_a_client_is_let_in_refuses_it_and_is_told_of() -> None:
         def authenticate(self, request: ConnectRequest) -> Awaitable[Answer]:
             return Question()
 
+    def failing(client_id: str, permissions: Permissions) -> Session:
+        raise LookupError(client_id)
+
     bench = Bench(Late())
+    bench.server.realm.new_session = failing  # type: ignore[method-assign]
     client = bench.client()
-    client.send(Connect("c", will=WillFields("w", b"")))
+    client.send(Connect("c"))
     assert client.state.pending is not None
-    bench.server.answered(client.state, Accepted(Raising()))
+    bench.server.answered(client.state, Accepted(Permissions()))
     (packet,) = client.received()
     assert isinstance(packet, Connack)
     assert (packet.reason_code, client.closed) == (0x83, True)
-    assert [str(fault) for fault in bench.faults] == ["w"]
+    assert [str(fault) for fault in bench.faults] == ["c"]
     assert bench.server.realm.sessions == {}
 
 

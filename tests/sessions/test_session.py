@@ -369,6 +369,18 @@ def test_qos_1_and_2_are_queued_and_nothing_is_lost_or_out_of_order(talk: Talk, 
     assert talk.counters.queued_messages == talk.counters.queued_bytes == talk.counters.dropped == 0
 
 
+def test_what_waits_is_sent_only_as_far_as_the_link_has_room(talk: Talk) -> None:
+    talk.give(60, size=100)
+    session = talk.session
+    talk.peer = ReadingPeer(talk.peer.turn, 1_000, session.pump)
+    talk.peer.stop()
+    session.attach(talk.peer.link, MQTT_5, 100, LARGEST_PACKET, None)
+    session.pump()
+    assert talk.peer.link.full
+    assert talk.peer.link.size < 1_200
+    assert len(session.backlog) > 45
+
+
 def test_what_is_new_does_not_overtake_what_waits(talk: Talk) -> None:
     talk.attach(quota=2)
     talk.give(4)

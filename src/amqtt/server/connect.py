@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from functools import partial
 
 from amqtt.abc import Accepted, Challenge, ConnectRequest, Refusal
+from amqtt.server.contained import contained
 from amqtt.server.disconnect import close, refuse, requested_expiry
 from amqtt.server.events import ClientConnected, Fault
 from amqtt.server.realm import Realm
@@ -201,7 +202,7 @@ def _re_authenticated(realm: Realm, state: ConnectionState, answer: Accepted) ->
     assert state.session is not None
     state.authenticating = False
     state.exchange = None
-    state.session.permissions = answer.permissions
+    state.session.permissions = contained(answer.permissions, realm.events)
     _send_auth(realm, state, ReasonCode.SUCCESS, answer.data)
 
 
@@ -209,7 +210,7 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     """The Client is who it says: bind its Session and say so [MQTT-3.1.4-4] [MQTT-3.1.4-5]."""
     packet = state.connect
     assert packet is not None
-    permissions = answer.permissions
+    permissions = contained(answer.permissions, realm.events)
     state.exchange = None
     will = packet.will
     if will is not None and not permissions.may_publish(will.topic, will.retain):
