@@ -32,8 +32,7 @@ test: $(TEST) system-packages $(CLIENTS)/.ready
 check: $(TEST)
 	$(PY) -m ruff check
 	$(PY) -m mypy
-	$(PY) -m mypy tests --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-untyped-decorators \
-		--disable-error-code union-attr
+	$(PY) -m mypy tests/support --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
 	$(VENV)/bin/lint-imports
 
 pytest: $(TEST)

@@ -83,7 +83,9 @@ def test_the_alias_alone_stands_for_the_topic() -> None:
 
 
 @pytest.mark.parametrize(("now", "left"), [(0.0, 10), (0.4, 10), (1.0, 9), (9.0, 1), (10.0, 0), (99.0, 0)])
-def test_what_is_left_of_its_expiry_interval_is_sent_and_never_less_than_nothing(now: float, left: int) -> None:
+def test_what_is_left_of_its_expiry_interval_is_sent_and_never_less_than_nothing(
+    now: float, left: int
+) -> None:
     message = Message("t", b"", expires_at=10.0)
     for packet in (message.plain(MQTT_5, now), message.packet(MQTT_5, now, 1, packet_id=1)):
         assert decoded(packet).properties.message_expiry_interval == left

@@ -37,7 +37,9 @@ class EmbeddedSubscription:
     with `close()`, at the end of `async with`, and when the Broker shuts down.
     """
 
-    def __init__(self, server: Server, topic_filter: str, qos: int, callback: Callable[[Message], object] | None) -> None:
+    def __init__(
+        self, server: Server, topic_filter: str, qos: int, callback: Callable[[Message], object] | None
+    ) -> None:
         self._server = server
         self._topic_filter = topic_filter
         self._waiting: deque[Message] = deque()
@@ -103,7 +105,8 @@ def message_to_publish(
         raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
     content = payload.encode() if isinstance(payload, str) else bytes(payload)
     if len(content) > server.limits.maximum_packet_size:
-        raise ValueError(f"the payload is longer than maximum-packet-size, {server.limits.maximum_packet_size}")
+        most = server.limits.maximum_packet_size
+        raise ValueError(f"the payload is longer than limits.maximum-packet-size, {most} bytes")
     carried = copy(properties) if isinstance(properties, Properties) else properties_of(properties or {})
     expires_at = take_hop_properties(carried, server.turn.now)
     return Message(topic, content, qos, retain, carried, expires_at)
@@ -122,8 +125,13 @@ def properties_of(given: Mapping[str, object]) -> Properties:
     for name, value in given.items():
         if name not in ALLOWED:
             raise ValueError(f"a message has no property {name!r}; it may have {', '.join(ALLOWED)}")
-        if name == "user_properties" and isinstance(value, Mapping | Sequence):
-            pairs = value.items() if isinstance(value, Mapping) else value
-            value = tuple((str(key), str(text)) for key, text in pairs)
-        setattr(properties, name, value)
+        setattr(properties, name, _pairs(value) if name == "user_properties" else value)
     return properties
+
+
+def _pairs(value: object) -> object:
+    """User Properties, of which a name may come more than once, from a mapping or from pairs."""
+    if not isinstance(value, Mapping | Sequence):
+        return value
+    pairs = value.items() if isinstance(value, Mapping) else value
+    return tuple((str(key), str(text)) for key, text in pairs)

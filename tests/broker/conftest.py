@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+
 from support.opener import Opener
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from support.opener import Opener
 
 from amqtt.broker import Broker
 from amqtt.message import Message
 from amqtt.wire.packets import Publish
+from support.opener import Opener
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ async def broker() -> AsyncIterator[Broker]:
         yield running
 
 
-async def test_what_the_program_publishes_reaches_clients_with_its_properties(broker: Broker, opener: Opener) -> None:
+async def test_what_the_program_publishes_reaches_clients_with_its_properties(
+    broker: Broker, opener: Opener
+) -> None:
     reader = await opener.connected(broker, "reader")
     await reader.subscribe("a/#", 1)
     given = {"content_type": "text/plain", "user_properties": {"k": "v"}, "message_expiry_interval": 60}
@@ -49,7 +51,9 @@ async def test_the_program_iterates_over_what_it_subscribed_to(broker: Broker, o
         await anext(messages)
 
 
-async def test_a_callback_is_called_at_once_and_its_failure_hurts_nobody(broker: Broker, opener: Opener) -> None:
+async def test_a_callback_is_called_at_once_and_its_failure_hurts_nobody(
+    broker: Broker, opener: Opener
+) -> None:
     taken: list[bytes] = []
 
     def fails(message: Message) -> None:

@@ -8,8 +8,6 @@ import socket
 import threading
 
 import pytest
-from support.opener import Opener
-from support.raw_client import RawClient
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
 from amqtt.broker import Broker
@@ -17,6 +15,8 @@ from amqtt.errors import BrokerError
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import Disconnect
 from amqtt.wire.reasons import ReasonCode
+from support.opener import Opener
+from support.raw_client import RawClient
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
 
@@ -66,7 +66,8 @@ async def test_a_port_in_use_is_named_and_nothing_is_left_bound() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        broker = Broker({"listeners": {"a": {"bind": f"127.0.0.1:{free}"}, "b": {"bind": f"127.0.0.1:{port}"}}})
+        listeners = {"a": {"bind": f"127.0.0.1:{free}"}, "b": {"bind": f"127.0.0.1:{port}"}}
+        broker = Broker({"listeners": listeners})
         with pytest.raises(BrokerError, match=rf"'?b'?.*127\.0\.0\.1:{port}"):
             await broker.start()
     assert dict(broker.listeners) == {}
@@ -177,7 +178,11 @@ async def test_a_broker_installs_no_signal_handlers_no_logging_and_leaves_no_thr
 class Thinking(Authenticator):
     """Never makes up its mind."""
 
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
     async def authenticate(self, request: ConnectRequest) -> Answer:  # type: ignore[override]
+        self.asked.set()
         await asyncio.Event().wait()
         return Accepted(Permissions())
 
@@ -185,11 +190,10 @@ class Thinking(Authenticator):
 async def test_shutdown_does_not_wait_for_an_authenticator_that_thinks(opener: Opener) -> None:
     broker = Broker(LOOPBACK)
     await broker.start()
-    broker.server.authenticator = Thinking()
+    broker.server.authenticator = thinking = Thinking()
     client = await opener(broker)
     waiting = asyncio.create_task(client.connect("one"))
-    while broker.server.counters.packets_received == 0:
-        await asyncio.sleep(0)
+    await thinking.asked.wait()
     async with asyncio.timeout(8):
         await broker.shutdown()
     with pytest.raises(AssertionError):

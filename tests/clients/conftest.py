@@ -6,6 +6,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+
 from support.commands import Commands, Mosquitto
 from support.paho_client import Connects, Paho
 from support.served import Served, serving

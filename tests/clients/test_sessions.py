@@ -4,6 +4,7 @@ from collections import Counter
 
 import paho.mqtt.client as paho
 import pytest
+
 from support.commands import Mosquitto
 from support.paho_client import Connects, Paho
 from support.served import Served
@@ -11,7 +12,9 @@ from support.served import Served
 VERSIONS = [paho.MQTTv31, paho.MQTTv311, paho.MQTTv5]
 
 
-def persistent(paho_client: Connects, served: Served, client_id: str, version: int, **options: object) -> Paho:
+def persistent(
+    paho_client: Connects, served: Served, client_id: str, version: int, **options: object
+) -> Paho:
     """A Client whose Session outlasts its Network Connection."""
     if version == paho.MQTTv5:
         client = paho_client(client_id, version, **options)
@@ -72,7 +75,7 @@ def test_mosquitto_sub_with_c_finds_what_it_missed(served: Served, mosquitto: Mo
     assert mosquitto.start("sub", *session, "-C", 3).lines() == ["0", "1", "2"]
 
 
-def test_a_session_expiry_interval_given_with_D_keeps_the_session(
+def test_a_session_expiry_interval_as_option_d_keeps_the_session(
     served: Served, mosquitto: Mosquitto, name: str
 ) -> None:
     session = ("-V", 5, "-i", name, "-q", 2, "-t", name)
@@ -83,7 +86,9 @@ def test_a_session_expiry_interval_given_with_D_keeps_the_session(
     assert mosquitto.start("sub", *session, "-c", "-x", 60, "-C", 1).lines() == ["kept"]
 
 
-def test_a_second_client_of_the_same_identifier_takes_over(served: Served, paho_client: Connects, name: str) -> None:
+def test_a_second_client_of_the_same_identifier_takes_over(
+    served: Served, paho_client: Connects, name: str
+) -> None:
     first = persistent(paho_client, served, name, paho.MQTTv5)
     first.subscribe(name, 1)
     second = persistent(paho_client, served, name, paho.MQTTv5)
@@ -118,7 +123,9 @@ def test_a_client_that_says_goodbye_leaves_none(
     watcher = paho_client("watcher")
     watcher.open(served.port("tcp"))
     watcher.subscribe(f"{name}/will", 2)
-    mosquitto.run("sub", "-i", name, "-t", name, "-E", "--will-topic", f"{name}/will", "--will-payload", "gone")
+    mosquitto.run(
+        "sub", "-i", name, "-t", name, "-E", "--will-topic", f"{name}/will", "--will-payload", "gone"
+    )
     served.left(name)
     watcher.publish(f"{name}/will", b"no will came")
     assert watcher.message().payload == b"no will came"
@@ -132,7 +139,7 @@ def test_a_delayed_will_waits_and_is_forgotten_when_the_client_returns(
     watcher.subscribe(f"{name}/will/#", 2)
 
     def victim(delay: int) -> None:
-        options = ("-V", 5, "-c", "-i", name, "-t", name, "-D", "connect", "session-expiry-interval", 60)
+        options = ("-V", 5, "-c", "-x", 60, "-i", name, "-t", name)
         will = ("--will-topic", f"{name}/will/{delay}", "--will-payload", "gone")
         running = mosquitto.start("sub", *options, *will, "-D", "will", "will-delay-interval", delay)
         served.subscribed(name, name)
@@ -168,7 +175,9 @@ def test_mosquitto_sub_removes_retained_messages(served: Served, mosquitto: Mosq
         mosquitto.run("pub", "-r", "-q", 1, "-t", f"{name}/{number}", "-m", number)
     reader = mosquitto.start("sub", "-q", 1, "-t", f"{name}/#", "--remove-retained", "-F", "%r %p")
     # Each comes as it was retained, and again as the empty one by which it is removed.
-    assert sorted(reader.line() for _ in range(10)) == sorted(["0 "] * 5 + [f"1 {number}" for number in range(5)])
+    assert sorted(reader.line() for _ in range(10)) == sorted(
+        ["0 "] * 5 + [f"1 {number}" for number in range(5)]
+    )
     assert served.run(lambda broker: broker.server.retained.match(f"{name}/#").take(10, 0.0)) == []
 
 

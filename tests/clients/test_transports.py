@@ -10,6 +10,8 @@ import aiomqtt
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
 from support.commands import Commands
 from support.paho_client import Connects, Paho, given
 from support.served import DEADLINE, Served
@@ -41,7 +43,9 @@ def connected(served: Served, authority: Authority, paho_client: Connects) -> Ca
 
 @pytest.mark.parametrize("version", [paho.MQTTv31, paho.MQTTv311, paho.MQTTv5])
 @pytest.mark.parametrize("listener", PAHO_TRANSPORTS)
-def test_paho_publishes_and_receives(connected: Callable[..., Paho], name: str, listener: str, version: int) -> None:
+def test_paho_publishes_and_receives(
+    connected: Callable[..., Paho], name: str, listener: str, version: int
+) -> None:
     client = connected(listener, name[-23:], version)
     for qos in (0, 1, 2):
         assert client.subscribe(f"{name}/{qos}", qos) == qos
@@ -96,10 +100,11 @@ async def test_aiomqtt_is_told_what_a_client_left_behind(served: Served, name: s
     version = aiomqtt.ProtocolVersion.V5
     async with asyncio.timeout(DEADLINE), aiomqtt.Client(where, port) as reader:
         await reader.subscribe(name)
-        async with aiomqtt.Client(where, port, will=will, identifier=name, protocol=version):
-            # It loses its Network Connection to another Client of its name, so its Will counts.
-            async with aiomqtt.Client(where, port, identifier=name, protocol=version):
-                assert (await anext(reader.messages)).payload == b"gone"
+        first = aiomqtt.Client(where, port, will=will, identifier=name, protocol=version)
+        second = aiomqtt.Client(where, port, identifier=name, protocol=version)
+        # The first one loses its Network Connection to another Client of its name, so its Will counts.
+        async with first, second:
+            assert (await anext(reader.messages)).payload == b"gone"
 
 
 @pytest.fixture
@@ -115,7 +120,12 @@ def reach(served: Served, authority: Authority) -> dict[str, tuple[object, ...]]
 @pytest.mark.parametrize("version", ["mqttv31", "mqttv311", "mqttv5"])
 @pytest.mark.parametrize("listener", ["tcp", "tls", "unix"])
 def test_mosquitto_publishes_and_receives(
-    served: Served, commands: Commands, reach: dict[str, tuple[object, ...]], name: str, listener: str, version: str
+    served: Served,
+    commands: Commands,
+    reach: dict[str, tuple[object, ...]],
+    name: str,
+    listener: str,
+    version: str,
 ) -> None:
     where = (*reach[listener], "-V", version)
     reader = commands.start(
@@ -146,7 +156,9 @@ def test_mosquitto_publishes_and_receives_large_payloads(
     assert reader.finish() == payload
 
 
-def test_a_client_that_does_not_trust_the_certificate_stays_out(served: Served, commands: Commands, tmp_path: Path) -> None:
+def test_a_client_that_does_not_trust_us_stays_out(
+    served: Served, commands: Commands, tmp_path: Path
+) -> None:
     stranger = Authority(tmp_path)
     for options in (("-p", served.port("tls"), "--cafile", stranger.cafile), ("-p", served.port("tls"))):
         _, _, status = commands.start("mosquitto_pub", *options, "-t", "a", "-m", "x").end()
@@ -163,7 +175,7 @@ def test_a_will_of_mqtt_5_is_published_with_its_properties(
     values = given(PacketTypes.WILLMESSAGE, ContentType="text/plain", UserProperty=("why", "crash"))
     client.client.will_set(name, b"gone", 2, properties=values)
     client.open(served.path("unix") if listener == "unix" else served.port("tcp"))
-    client.client.disconnect(reasoncode=paho.ReasonCode(PacketTypes.DISCONNECT, identifier=4))
+    client.client.disconnect(reasoncode=ReasonCode(PacketTypes.DISCONNECT, identifier=4))
     message = watcher.message()
     assert (message.payload, message.qos) == (b"gone", 2)
     assert message.properties is not None

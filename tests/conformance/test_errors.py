@@ -2,10 +2,18 @@
 
 import pytest
 
-from amqtt.abc import Accepted
-from amqtt.sessions.permissions import Permissions
+from amqtt.server.events import ClientUnsubscribed
 from amqtt.wire.encoder import encode
-from amqtt.wire.packets import MQTT_3_1, Connack, Connect, Disconnect, Pingresp, Publish, WillFields
+from amqtt.wire.packets import (
+    MQTT_3_1,
+    Connack,
+    Connect,
+    Disconnect,
+    Pingresp,
+    Publish,
+    Unsubscribe,
+    WillFields,
+)
 from support.bench_server import Bench, Everybody
 from support.by_hand import expect_disconnect
 from support.packet_cases import FAULTS
@@ -90,21 +98,16 @@ def test_a_refused_client_that_takes_no_connack_is_closed_upon_all_the_same():
 @pytest.mark.mqtt5("4.13.2-1")
 @pytest.mark.mqtt311("4.8.0-2")
 def test_a_fault_of_the_server_ends_the_network_connection_that_met_it_and_no_other(version):
-    class Faulty(Permissions):
-        def may_publish(self, topic, retain):
-            if topic == "broken":
-                raise RuntimeError("out of order")
-            return True
+    def faulty(event):
+        raise RuntimeError("out of order")
 
-    class FaultyPermissions(Everybody):
-        def authenticate(self, request):
-            return Accepted(Faulty())
-
-    bench = Bench(FaultyPermissions())
+    bench = Bench()
+    bench.server.events.on(ClientUnsubscribed, faulty)
     other = bench.connected("other")
     other.subscribe("a")
     client = bench.connected("client", version)
-    client.publish("broken", b"1", 1)
+    client.subscribe("broken")
+    client.send(Unsubscribe(1, ["broken"]))
     packets = client.received()
     assert client.closed
     if version == MQTT_5:

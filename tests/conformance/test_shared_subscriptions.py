@@ -238,7 +238,9 @@ async def test_what_a_member_was_not_sent_goes_to_another_when_it_leaves(client,
         first.abort()
         again = await client.connected("first")
         assert messages(await again.sync()) == []
-    assert payloads(await second.sync()) == numbers(2, 3)
+    # What was sent at QoS 1 may have been taken or not: at least once means once more (4.8.2).
+    passed_on = numbers(2, 3) if leaving == "UNSUBSCRIBE" else numbers(1, 2, 3)
+    assert payloads(await second.sync()) == passed_on
 
 
 @pytest.mark.mqtt5("3.10.4-2")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amqtt.abc import Permissions
+from amqtt.server.events import ClientUnsubscribed
 from amqtt.wire.packets import (
     Puback,
     Pubcomp,
@@ -14,7 +14,7 @@ from amqtt.wire.packets import (
 )
 from support.bench_server import Bench
 from support.exchange import deliver, frame, leave, messages, payloads, take
-from support.legacy import BEFORE_5, Recorder
+from support.legacy import BEFORE_5
 
 assured = pytest.mark.parametrize("qos", [1, 2])
 endings = pytest.mark.parametrize("orderly", [True, False], ids=["DISCONNECT", "broken"])
@@ -330,21 +330,19 @@ async def test_pubrels_follow_the_order_of_the_pubrecs(client, version):
     assert [(await receiver.expect(Pubrel)).packet_id for _ in range(3)] == shuffled
 
 
-class Failing(Permissions):
-    def may_publish(self, topic: str, retain: bool) -> bool:
-        if topic == "fail":
-            raise RuntimeError("this was meant to happen")
-        return True
-
-
 @BEFORE_5
 @pytest.mark.mqtt311("4.8.0-2")
 async def test_an_error_of_the_servers_own_closes_the_connection_that_met_it(broker, client, faults, version):
     bystander = await client.connected("bystander", version)
     await bystander.subscribe("#")
-    broker.server.authenticator = Recorder(permissions=Failing())
+
+    def failing(event: ClientUnsubscribed) -> None:
+        raise RuntimeError("this was meant to happen")
+
+    broker.server.events.on(ClientUnsubscribed, failing)
     unlucky = await client.connected("unlucky", version)
-    unlucky.publish("fail", b"x", 1)
+    await unlucky.subscribe("fail")
+    unlucky.send(Unsubscribe(1, ["fail"]))
     assert await unlucky.expect_closed() == []
     assert [str(fault) for fault in faults] == ["this was meant to happen"]
     faults.clear()

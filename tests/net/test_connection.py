@@ -149,6 +149,25 @@ async def test_a_peer_that_does_not_read_blocks_its_link_and_loses_nothing_when_
     assert not link.blocked
 
 
+async def test_nothing_piles_up_in_the_transport(site):
+    """Not even the 64 KiB that asyncio's transports take without a word."""
+    site.connect_deaf(await site.port())
+    connection = await site.only_connection()
+    while not connection.transport.get_write_buffer_size():
+        connection.link.send(bytes(16_000))
+        site.house.turn.flush()
+    assert connection.link.blocked
+
+
+async def test_what_was_said_before_the_peer_closed_is_still_sent(site):
+    reader, _ = await site.connect(await site.port())
+    connection = await site.only_connection()
+    connection.link.send(b"last")
+    connection.eof_received()
+    connection.transport.close()
+    assert await reader.read() == b"last"
+
+
 async def test_close_delivers_everything_that_was_sent_before(site):
     peer = site.connect_deaf(await site.port())
     connection = await site.only_connection()
@@ -262,6 +281,29 @@ async def test_a_reset_by_the_peer_is_told_to_the_server(site):
     peer.close()
     await site.server.until(lambda: state.reason is not None)
     assert "reset" in state.reason.lower()
+
+
+async def test_a_reset_in_the_moment_of_closing_is_no_fault_of_ours(site):
+    peer = site.connect_deaf(await site.port())
+    connection = await site.only_connection()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    connection.link.close()
+    site.house.turn.flush()
+    async with asyncio.timeout(5):
+        await site.house.emptied()
+    assert site.faults == []
+
+
+async def test_an_end_while_the_transport_writes_is_told_once(site):
+    """asyncio calls resume_writing() from within its writing."""
+    peer = site.connect_deaf(await site.port())
+    connection = await site.only_connection()
+    for _ in range(2):
+        connection.link.send(MEBIBYTE * 8)
+    site.server.on_drained = lambda state: connection.abort("a test")
+    assert len(await read_all(peer)) == 16 * len(MEBIBYTE)
+    assert site.server.states[0].reason == "a test"
 
 
 async def test_a_fault_of_ours_costs_one_connection_and_is_reported(site):
@@ -411,6 +453,18 @@ async def test_the_question_is_dropped_when_the_connection_is_gone(site):
         await site.house.emptied()
     with pytest.raises(asyncio.CancelledError):
         await site.server.question
+    assert site.server.states[0].answers == []
+
+
+async def test_an_answer_that_comes_with_the_end_is_not_told(site):
+    _, writer = await site.connect(await site.port())
+    writer.write(b"ask")
+    await site.server.until(lambda: site.server.question is not None)
+    connection = await site.only_connection()
+    site.server.question.set_result("yes")
+    connection.abort("a test")
+    async with asyncio.timeout(5):
+        await site.house.emptied()
     assert site.server.states[0].answers == []
 
 

@@ -171,6 +171,18 @@ async def test_who_is_just_coming_in_when_the_listener_closes_is_closed(site, au
     assert site.house.connections == set()
 
 
+async def test_who_was_accepted_in_the_very_moment_of_closing_is_closed(site):
+    listener = await site.listen()
+    peer = site.connect_deaf(listener.addresses[0][1])
+    (acceptor,) = listener._acceptors
+    acceptor._accept()
+    await listener.close()
+    assert site.house.connections == set()
+    assert [state.arrived for state in site.server.states] == [b""]
+    async with asyncio.timeout(10):
+        assert await asyncio.get_running_loop().sock_recv(peer, 1) == b""
+
+
 async def test_more_connections_than_allowed_are_closed_at_once_and_counted(site):
     listener = await site.listen(max_connections=2)
     port = listener.addresses[0][1]
@@ -208,7 +220,8 @@ async def test_without_file_descriptors_newcomers_are_refused_and_the_rest_goes_
     writer.write(b"x")
     await reader.readexactly(1)
     newcomers = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
-    site.sockets.extend(newcomers)
+    late = socket.socket()
+    site.sockets.extend([*newcomers, late])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(name) for name in os.listdir("/proc/self/fd"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
@@ -222,6 +235,7 @@ async def test_without_file_descriptors_newcomers_are_refused_and_the_rest_goes_
         loop = asyncio.get_running_loop()
         refused = [await asyncio.wait_for(loop.sock_recv(one, 1), 10) for one in newcomers]
         assert refused == [b""] * 8
+        late.connect(("127.0.0.1", port))
         writer.write(b"still here")
         assert await asyncio.wait_for(reader.readexactly(10), 10) == b"still here"
     finally:
@@ -229,6 +243,9 @@ async def test_without_file_descriptors_newcomers_are_refused_and_the_rest_goes_
         for filler in fillers:
             os.close(filler)
     assert [fault.errno for fault in site.faults] == [errno.EMFILE]
+    late.setblocking(False)
+    await loop.sock_sendall(late, b"late")
+    assert await asyncio.wait_for(loop.sock_recv(late, 4), 10) == b"late"
     reader, writer = await site.connect(port)
     writer.write(b"back")
     assert await asyncio.wait_for(reader.readexactly(4), 10) == b"back"

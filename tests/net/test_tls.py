@@ -83,6 +83,10 @@ async def test_a_peer_that_takes_no_bytes_over_tls_is_aborted(open_site, authori
     _, writer = await echo(site, port, authority.client_context())
     writer.transport.pause_reading()
     state = site.server.states[0]
+    connection = await site.only_connection()
+    if connection._stall is not None:
+        connection._stall.cancel()
+        connection._stall = None
     state.link.send(bytes(32 * 1024 * 1024))
     await site.server.until(lambda: state.reason is not None)
     assert state.reason == "the peer took no bytes for too long"
@@ -194,6 +198,12 @@ async def test_older_versions_of_tls_are_refused(site, authority, tls, minimum):
     context.set_ciphers("ALL:@SECLEVEL=0")
     assert await is_refused(site, port, context)
     await echo(site, port, authority.client_context())
+
+
+async def test_nobody_may_renegotiate(site, tls):
+    listener = await site.listen(tls=tls())
+    assert listener.tls.options & ssl.OP_NO_RENEGOTIATION
+    assert listener.tls.options & ssl.OP_NO_COMPRESSION
 
 
 async def test_the_certificate_is_that_of_the_name_the_client_asks_for(site, authority, tls):

@@ -50,10 +50,11 @@ def listening() -> tuple[Bench, list[Event]]:
 
 def told_as(events: list[Event]) -> list[tuple[object, ...]]:
     """Each event as its class and its attributes, in the order of their names."""
-    return [
-        (type(event), *(getattr(event, name) for name in type(event).__slots__ if name != "peer"))
-        for event in events
-    ]
+    told: list[tuple[object, ...]] = []
+    for event in events:
+        names: tuple[str, ...] = tuple(type(event).__slots__)
+        told.append((type(event), *(getattr(event, name) for name in names if name != "peer")))
+    return told
 
 
 def test_the_life_of_a_client_is_told_in_its_order() -> None:

@@ -17,11 +17,16 @@ def taken() -> Taken:
 
 
 def subscribed(bench: Bench, taken: Taken, topic_filter: str = "a/#", qos: int = 1) -> LocalSubscriber:
-    return bench.server.subscribe(topic_filter, qos, lambda message, qos: taken.append((message.payload, qos)))
+    def take(message: Message, qos: int) -> None:
+        taken.append((message.payload, qos))
+
+    return bench.server.subscribe(topic_filter, qos, take)
 
 
 @pytest.mark.parametrize(("published", "granted", "delivered"), [(0, 2, 0), (1, 2, 1), (2, 1, 1), (2, 2, 2)])
-def test_it_is_given_each_message_and_the_qos_of_its_delivery(published: int, granted: int, delivered: int) -> None:
+def test_it_is_given_each_message_and_the_qos_of_its_delivery(
+    published: int, granted: int, delivered: int
+) -> None:
     taken: Taken = []
     subscriber = LocalSubscriber(lambda message, qos: taken.append((message.payload, qos)), Events())
     assert subscriber.deliver(Message("t", b"p", published), Target(subscriber, granted))
@@ -70,7 +75,9 @@ def test_two_subscriptions_of_a_program_are_two_subscribers(taken: Taken) -> Non
     assert taken == [(b"1", 0), (b"1", 0), (b"2", 0)]
 
 
-@pytest.mark.parametrize("topic_filter", ["", "a#", "+a", "a\0", "$share/g/a", "$share//a", "$share/g", "/" * 300])
+@pytest.mark.parametrize(
+    "topic_filter", ["", "a#", "+a", "a\0", "$share/g/a", "$share//a", "$share/g", "/" * 300]
+)
 def test_a_topic_filter_that_is_not_valid_or_shared_is_refused(topic_filter: str, taken: Taken) -> None:
     bench = Bench()
     with pytest.raises(ValueError, match=r"."):

@@ -57,8 +57,8 @@ def test_what_cannot_be_retained_is_counted_and_delivered_all_the_same(router: R
 
 def test_retained_messages_are_removed_at_their_moments(router: Router) -> None:
     deadlines = router.deadlines
-    for topic, moment in (("a", 30.0), ("b", 10.0), ("c", 20.0)):
-        router.route(Message(topic, b"x", retain=True, expires_at=moment))
+    for topic, expires_at in (("a", 30.0), ("b", 10.0), ("c", 20.0)):
+        router.route(Message(topic, b"x", retain=True, expires_at=expires_at))
     seen = []
     while (moment := deadlines.next) is not None:
         deadlines.tick(moment)

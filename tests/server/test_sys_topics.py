@@ -9,27 +9,28 @@ from amqtt.server.sys_topics import SysTopics
 from amqtt.wire.packets import Puback
 from support.bench_server import Bench
 
-MOSQUITTO = """
-version uptime
-clients/connected clients/active clients/disconnected clients/inactive clients/total clients/maximum
-messages/received messages/sent messages/stored
-store/messages/count store/messages/bytes
-publish/messages/received publish/messages/sent publish/messages/dropped
-bytes/received bytes/sent
-subscriptions/count
-""".split() + ["retained messages/count"] + [
-    f"load/{name}/{span}"
-    for name in ("messages/received", "messages/sent", "publish/received", "publish/sent", "bytes/received",
-                 "bytes/sent", "connections")
-    for span in ("1min", "5min", "15min")
+MOSQUITTO = [
+    "version", "uptime", "clients/connected", "clients/active", "clients/disconnected",
+    "clients/inactive", "clients/total", "clients/maximum", "messages/received", "messages/sent",
+    "messages/stored", "store/messages/count", "store/messages/bytes", "publish/messages/received",
+    "publish/messages/sent", "publish/messages/dropped", "bytes/received", "bytes/sent",
+    "subscriptions/count", "retained messages/count",
+    *(
+        f"load/{name}/{span}"
+        for name in (
+            "messages/received", "messages/sent", "publish/received", "publish/sent", "bytes/received",
+            "bytes/sent", "connections",
+        )
+        for span in ("1min", "5min", "15min")
+    ),
 ]
-AMQTT = """
-version load/bytes/received load/bytes/sent
-messages/received messages/sent uptime uptime/formatted
-clients/connected clients/disconnected clients/maximum clients/total
-messages/inflight messages/inflight/in messages/inflight/out messages/inflight/stored
-messages/publish/received messages/publish/sent messages/retained/count messages/subscriptions/count
-""".split()
+AMQTT = [
+    "version", "load/bytes/received", "load/bytes/sent", "messages/received", "messages/sent", "uptime",
+    "uptime/formatted", "clients/connected", "clients/disconnected", "clients/maximum", "clients/total",
+    "messages/inflight", "messages/inflight/in", "messages/inflight/out", "messages/inflight/stored",
+    "messages/publish/received", "messages/publish/sent", "messages/retained/count",
+    "messages/subscriptions/count",
+]
 INTERVAL = 10.0
 
 
@@ -87,7 +88,8 @@ def test_only_what_changed_is_published_again(watched: Watched) -> None:
     assert set(watched.news) <= {"uptime", "uptime/formatted", "store/messages/bytes"}
     watched.bench.connected("c")
     watched.next_interval()
-    assert {"clients/connected", "clients/total", "messages/received", "load/connections/1min"} <= set(watched.news)
+    changed = {"clients/connected", "clients/total", "messages/received", "load/connections/1min"}
+    assert changed <= set(watched.news)
     assert "version" not in watched.news
 
 

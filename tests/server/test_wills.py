@@ -51,7 +51,8 @@ def test_a_payload_that_says_it_is_text_is_checked_where_that_is_wanted(
 
 
 @pytest.mark.parametrize(
-    ("payload", "text"), [(b"", True), ("é\U0001f600".encode(), True), (b"\xed\xa0\x80", False), (b"\xc0\x80", False)]
+    ("payload", "text"),
+    [(b"", True), ("é\U0001f600".encode(), True), (b"\xed\xa0\x80", False), (b"\xc0\x80", False)],
 )
 def test_utf_8_is_what_the_standard_says(payload: bytes, text: bool) -> None:
     assert is_utf8(payload) is text

@@ -60,10 +60,9 @@ def test_what_is_sent_while_a_turn_is_flushed_belongs_to_the_next_turn() -> None
 def test_closing_flushes_what_was_sent_before_and_then_closes(peer: ReadingPeer) -> None:
     peer.link.send(b"last")
     peer.link.close()
-    assert not peer.closed
+    assert (peer.closed, peer.flushes) == (False, 0)
     assert peer.take() == [b"last"]
-    assert peer.closed
-    assert peer.flushes == 1
+    assert (peer.closed, peer.flushes) == (True, 1)
 
 
 def test_closing_a_link_with_nothing_to_send_is_work_for_the_turn(peer: ReadingPeer) -> None:

@@ -9,7 +9,9 @@ from amqtt.sessions.permissions import Permissions
     ("topic", "allowed"), [("a", True), ("a/$b", True), ("/", True), ("$SYS/x", False), ("$", False)]
 )
 @pytest.mark.parametrize("retain", [False, True])
-def test_every_topic_but_those_of_the_server_may_be_published_to(topic: str, allowed: bool, retain: bool) -> None:
+def test_every_topic_but_those_of_the_server_may_be_published_to(
+    topic: str, allowed: bool, retain: bool
+) -> None:
     assert Permissions().may_publish(topic, retain) is allowed
 
 

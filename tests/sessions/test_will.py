@@ -11,7 +11,12 @@ from support.raw_client import properties
 
 @pytest.mark.parametrize(
     ("given", "delay"),
-    [(None, 0), (properties(), 0), (properties(will_delay_interval=0), 0), (properties(will_delay_interval=9), 9)],
+    [
+        (None, 0),
+        (properties(), 0),
+        (properties(will_delay_interval=0), 0),
+        (properties(will_delay_interval=9), 9),
+    ],
 )
 def test_its_delay_is_that_of_its_properties(given: Properties | None, delay: int) -> None:
     assert Will(WillFields("w", b"", properties=given)).delay_interval == delay

@@ -1,7 +1,5 @@
 """The Server without a network: clients are Links, time is a number."""
 
-from support.raw_client import properties
-
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Peer
 from amqtt.server.events import Fault
 from amqtt.server.limits import Limits
@@ -24,6 +22,7 @@ from amqtt.wire.packets import (
     SubscriptionRequest,
     WillFields,
 )
+from support.raw_client import properties
 
 
 class Everybody(Authenticator):

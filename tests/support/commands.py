@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 import pytest
+
 from support.served import DEADLINE
 
 
@@ -47,12 +48,13 @@ class Running:
             arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             cwd=folder, env=environment,
         )
+        self._command = " ".join(arguments)
         self._data = data
 
     def finish(self) -> bytes:
         """Let it end by itself with status 0, and return what it wrote."""
         out, err, status = self.end()
-        assert status == 0, (self.process.args, status, err.decode(), out[-400:])
+        assert status == 0, (self._command, status, err.decode(), out[-400:])
         return out
 
     def lines(self) -> list[str]:
@@ -66,7 +68,7 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             out, err = self.process.communicate()
-            pytest.fail(f"{self.process.args} did not end: {err.decode()} {out[-400:]!r}")
+            pytest.fail(f"{self._command} did not end: {err.decode()} {out[-400:]!r}")
         return out, err, self.process.returncode
 
     def line(self, of_errors: bool = False) -> str:
@@ -76,9 +78,9 @@ class Running:
         written = b""
         while not written.endswith(b"\n"):
             ready, _, _ = select.select([stream], [], [], DEADLINE)
-            assert ready, f"{self.process.args} says nothing after {written!r}"
+            assert ready, f"{self._command} says nothing after {written!r}"
             byte = stream.read(1)
-            assert byte, f"{self.process.args} ended after {written!r}"
+            assert byte, f"{self._command} ended after {written!r}"
             written += byte
         return written.decode().rstrip("\n")
 

@@ -1,5 +1,7 @@
 """What tests do again and again with a Network Connection: take messages, acknowledge, leave, be refused."""
 
+from typing import Any
+
 from amqtt.wire.packets import (
     MQTT_5,
     PUBLISH,
@@ -32,7 +34,7 @@ def raw_publish(
     return frame(PUBLISH << 4 | flags, body)
 
 
-def lasting(version: int) -> dict[str, object]:
+def lasting(version: int) -> dict[str, Any]:
     """The options of a CONNECT that resumes the Session, and keeps it when the Network Connection ends."""
     if version == MQTT_5:
         return {"clean_start": False, "session_expiry_interval": FOR_EVER}

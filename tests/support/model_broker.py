@@ -145,12 +145,15 @@ class ModelBroker:
             self._publish_will(client_id, session)
 
     def end(self, client_id: str) -> None:
-        """The Session ends: its Will Message is due at once, what a group gave it is given to others."""
+        """The Session ends: its Will Message is due at once.
+
+        What a group gave it is given to others, unless it was sent at QoS 2.
+        """
         session = self.sessions[client_id]
         session.dying = True
         self._publish_will(client_id, session)
         del self.sessions[client_id]
-        for copy in session.waiting:
+        for copy in [each for each in session.unacknowledged if each.qos == 1] + session.waiting:
             if copy.shared and copy.message.expires_at > self.now:
                 self._share(copy.message)
 

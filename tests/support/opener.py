@@ -2,9 +2,8 @@
 
 from contextlib import AsyncExitStack
 
-from support.raw_client import RawClient
-
 from amqtt.broker import Broker
+from support.raw_client import RawClient
 
 
 class Opener:

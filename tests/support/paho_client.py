@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
+
 from support.served import DEADLINE
 
 Found = TypeVar("Found")
@@ -27,10 +28,16 @@ def given(packet_type: int, **values: object) -> Properties:
 class Paho:
     """One paho.mqtt.client.Client with its network thread."""
 
-    def __init__(self, client_id: str, version: int = paho.MQTTv311, transport: str = "tcp", **options: Any) -> None:
+    def __init__(
+        self, client_id: str, version: int = paho.MQTTv311, transport: Any = "tcp", **options: Any
+    ) -> None:
         self.client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=version, transport=transport,
-            reconnect_on_failure=False, **options,
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            protocol=MQTTProtocolVersion(version),
+            transport=transport,
+            reconnect_on_failure=False,
+            **options,
         )
         self.version = version
         self.messages: deque[paho.MQTTMessage] = deque()
@@ -83,7 +90,9 @@ class Paho:
 
     # -- what tests call
 
-    def open(self, where: int | str, clean: bool = True, keepalive: int = 60, **properties: object) -> ReasonCode:
+    def open(
+        self, where: int | str, clean: bool = True, keepalive: int = 60, **properties: object
+    ) -> ReasonCode:
         """Connect to a port of this machine or a socket file; the Reason Code of the CONNACK.
 
         `clean` is Clean Start, and before MQTT 5.0 an argument of the constructor.

@@ -1,6 +1,7 @@
 """A bare MQTT client for tests: sends what it is told, also what no client should, and waits for answers."""
 
 import asyncio
+import contextlib
 import ssl
 from typing import Self, TypeVar
 
@@ -161,10 +162,8 @@ class RawClient:
     async def close(self) -> None:
         """Close the Network Connection without DISCONNECT, and wait until it is closed."""
         self._writer.close()
-        try:
+        with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 __all__ = ["MQTT_3_1_1", "MQTT_5", "WAIT", "RawClient", "properties"]

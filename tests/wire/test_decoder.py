@@ -256,7 +256,8 @@ def test_many_faults_leave_no_memory_behind() -> None:
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 4096
+    # Two thousand bad packets that were kept would be ten times this.
+    assert after - before < 32 * 1024
 
 
 def publish_with(properties: bytes) -> bytes:

@@ -48,6 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self._known = False
         """Whether the Server knows of it: from `open` to `lost`."""
         self._ended = False
+        self._writable = True
         self._finished = False
         self._handshake: asyncio.Task[None] | None = None
         self._question: asyncio.Future[object] | None = None
@@ -85,7 +86,8 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, transport)
         self._connected = True
         # Whatever is not taken at once is reported: nothing piles up in a transport.
-        self.transport.set_write_buffer_limits(high=1, low=0)
+        # To asyncio's TLS transport an empty buffer is above a limit of 0.
+        self.transport.set_write_buffer_limits(high=int(self.peer.secure), low=0)
         self.peer.certificate = transport.get_extra_info("peercert") or None
         self.peer.tls = transport.get_extra_info("ssl_object")
         if self._known:
@@ -137,14 +139,25 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as it is sent to: what follows waits in the Link."""
+        self._writable = False
         self.link.blocked = True
         self._watch()
 
     def resume_writing(self) -> None:
-        """The kernel has taken everything; send what waited, then let the Server send more."""
+        """The kernel has taken everything; go on in a moment.
+
+        Not now: asyncio's transport is in the middle of writing, and one that is aborted or closed
+        there tells its end twice.
+        """
+        self._writable = True
+        self.house.loop.call_soon(self._write_on)
+
+    def _write_on(self) -> None:
+        """Send what waited, then let the Server send more."""
+        if self._ended or not self._writable:
+            return
         link = self.link
-        link.blocked = False
-        self.flush()
+        self._unblock()
         if link.blocked:
             return
         was_full, link.full = link.full, False
@@ -209,16 +222,16 @@ class Connection(asyncio.BufferedProtocol):
                 if pending is not None:
                     pending.cancel()
             self.transport.resume_reading()
-        if self.transport.can_write_eof():
-            self._close_within(LINGER)
-            try:
-                self.transport.write_eof()
-            except OSError:
-                # The peer has reset the connection: asyncio's own transport says so here already.
-                self.transport.abort()
-        else:
+        if not self.transport.can_write_eof():
             self._close_within(CLOSE_TIMEOUT)
             self.transport.close()
+            return
+        self._close_within(LINGER)
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # The peer was faster, and reset it.
+            self.transport.abort()
 
     def _close_within(self, seconds: float) -> None:
         if self._closer is not None:
@@ -230,6 +243,11 @@ class Connection(asyncio.BufferedProtocol):
         self.link.size = 0
 
     # What a WebSocket does differently.
+
+    def _unblock(self) -> None:
+        """Write again, what waits first."""
+        self.link.blocked = False
+        self.flush()
 
     def _take(self, data: bytes) -> None:
         """Bytes arrived from the transport."""
@@ -268,7 +286,9 @@ class Connection(asyncio.BufferedProtocol):
         if receiver is None or self._hold is not None or self._finished or self.transport.is_closing():
             return
         self.transport.pause_reading()
-        seconds = self.house.limits.stall_timeout if self.link.full else HOLD
+        seconds = HOLD
+        if self.link.full:
+            seconds, receiver = self.house.limits.stall_timeout, self.link
         self._hold = self.house.loop.call_later(seconds, self._read_on)
         receiver.waiting.add(self._read_on)
 

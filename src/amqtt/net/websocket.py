@@ -54,14 +54,13 @@ class WebSocketConnection(Connection):
         self._protocol.receive_eof()
         super().eof_received()
 
-    def resume_writing(self) -> None:
-        """Send the Pong that waited before what waits in the Link."""
+    def _unblock(self) -> None:
+        """Write again, the Pong that waited before what waits in the Link."""
         control, self._unsent_control = self._unsent_control, b""
         self.link.blocked = False
         if control:
             self.transport.write(control)
-        if not self.link.blocked:
-            super().resume_writing()
+        self.flush()
 
     def _take(self, data: bytes) -> None:
         if self._is_over():

@@ -15,6 +15,7 @@ class ProcessFigures:
         self._last_cpu = time.process_time()
         self._last_moment = time.monotonic()
         self._most_cpu = 0.0
+        self._most_memory = 0
 
     def read(self) -> Mapping[str, object]:
         """The figures by the name that they have below `$SYS/broker/`."""
@@ -26,10 +27,11 @@ class ProcessFigures:
             "time": int(time.time()), "cpu/percent": f"{percent:.1f}", "cpu/maximum": f"{self._most_cpu:.1f}",
         }
         current, most = _memory()
+        self._most_memory = max(self._most_memory, current, most)
         if most:
             figures |= {
                 "heap/current": current, "heap/current size": current, "heap/size": current,
-                "heap/maximum": most, "heap/maximum size": most,
+                "heap/maximum": self._most_memory, "heap/maximum size": self._most_memory,
             }
         return figures
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from functools import partial
 
 from amqtt.abc import Accepted, Challenge, ConnectRequest, Refusal
+from amqtt.server.contained import contained
 from amqtt.server.disconnect import close, refuse, requested_expiry
 from amqtt.server.events import ClientConnected, Fault
 from amqtt.server.realm import Realm
@@ -202,7 +203,7 @@ def _re_authenticated(realm: Realm, state: ConnectionState, answer: Accepted) ->
     assert state.session is not None
     state.authenticating = False
     state.exchange = None
-    permissions = answer.permissions
+    permissions = contained(answer.permissions, realm.events)
     if permissions.asks and permissions.user == state.session.permissions.user:
         # What this user was granted was waited for then, and cannot be answered at once.
         state.session.permissions = permissions
@@ -216,7 +217,7 @@ def _accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     """The Client is who it says: bind its Session and say so [MQTT-3.1.4-4] [MQTT-3.1.4-5]."""
     packet = state.connect
     assert packet is not None
-    permissions = answer.permissions
+    permissions = contained(answer.permissions, realm.events)
     state.exchange = None
     will = packet.will
     if will is not None and not permissions.may_publish(will.topic, will.retain):

@@ -138,7 +138,8 @@ def settle_session(realm: Realm, session: Session) -> None:
         realm.end_session(session)
     elif interval != NEVER_EXPIRES:
         when = realm.turn.now + interval
-        realm.session_ends[session.client_id] = realm.deadlines.at(when, partial(_session_due, realm, session))
+        due = partial(_session_due, realm, session)
+        realm.session_ends[session.client_id] = realm.deadlines.at(when, due)
 
 
 def _session_due(realm: Realm, session: Session, now: float) -> None:

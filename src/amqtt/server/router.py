@@ -49,9 +49,10 @@ class Router:
 
     def _expect_expiry(self) -> None:
         when = self.retained.next_expiry
-        if when == NEVER or (self._expiry is not None and not self._expiry.done and self._expiry.when <= when):
+        expiry = self._expiry
+        if when == NEVER or (expiry is not None and not expiry.done and expiry.when <= when):
             return
-        self.deadlines.cancel(self._expiry)
+        self.deadlines.cancel(expiry)
         self._expiry = self.deadlines.at(when, self._remove_expired)
 
     def _remove_expired(self, now: float) -> None:

@@ -255,7 +255,9 @@ class Server:
         """Route a Message of the embedding program; how many Subscribers matched."""
         return self.realm.router.route(message)
 
-    def subscribe(self, topic_filter: str, qos: int, callback: Callable[[Message, int], None]) -> LocalSubscriber:
+    def subscribe(
+        self, topic_filter: str, qos: int, callback: Callable[[Message, int], None]
+    ) -> LocalSubscriber:
         """Subscribe the embedding program: live messages, then matching retained ones at once.
 
         Raises ValueError for a Topic Filter that the standard does not know.

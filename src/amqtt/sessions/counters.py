@@ -4,7 +4,7 @@
 class Counters:
     """Totals since the Server was made, and (inflight, queued) what there is now.
 
-    Messages are Application Messages: PUBLISH packets.
+    Messages are Application Messages: PUBLISH packets. `published` are those that Clients sent.
     """
 
     __slots__ = (
