@@ -161,22 +161,22 @@ ACL = "amqtt.plugins.topic_checking.TopicAccessControlListPlugin"
 SYS = "amqtt.plugins.sys.broker.BrokerSysPlugin"
 OFF = TopicCheckSettings()
 PLUGINS: list[tuple[object, AuthSettings, TopicCheckSettings, float]] = [
-    ({ANONYMOUS: {"allow_anonymous": True}}, AuthSettings(True, plugins=("auth_anonymous",)), OFF, 10),
-    ({ANONYMOUS: {"allow-anonymous": "off"}}, AuthSettings(False, plugins=("auth_anonymous",)), OFF, 10),
-    ({ANONYMOUS: None}, AuthSettings(None, plugins=("auth_anonymous",)), OFF, 10),
-    ([ANONYMOUS], AuthSettings(None, plugins=("auth_anonymous",)), OFF, 10),
+    ({ANONYMOUS: {"allow_anonymous": True}}, AuthSettings(True, plugins=("auth_anonymous",)), OFF, 0),
+    ({ANONYMOUS: {"allow-anonymous": "off"}}, AuthSettings(False, plugins=("auth_anonymous",)), OFF, 0),
+    ({ANONYMOUS: None}, AuthSettings(None, plugins=("auth_anonymous",)), OFF, 0),
+    ([ANONYMOUS], AuthSettings(None, plugins=("auth_anonymous",)), OFF, 0),
     ([{ANONYMOUS: {"allow_anonymous": True}}, SYS], AuthSettings(True, plugins=("auth_anonymous",)), OFF, 20),
     (
         {FILE: {"password_file": "p"}, ANONYMOUS: {"allow_anonymous": False}},
-        AuthSettings(False, Path("p"), plugins=("auth_file", "auth_anonymous")), OFF, 10,
+        AuthSettings(False, Path("p"), plugins=("auth_file", "auth_anonymous")), OFF, 0,
     ),
-    ({}, AuthSettings(plugins=()), OFF, 10),
+    ({}, AuthSettings(plugins=()), OFF, 0),
     ({SYS: {"sys_interval": 5}}, AuthSettings(plugins=()), OFF, 5),
-    ({TABOO: {}}, AuthSettings(plugins=()), TopicCheckSettings(True, ("topic_taboo",)), 10),
+    ({TABOO: {}}, AuthSettings(plugins=()), TopicCheckSettings(True, ("topic_taboo",)), 0),
     (
         {ACL: {"acl": {"u": ["a"]}, "publish_acl": {"u": ["b"]}}, TABOO: None},
         AuthSettings(plugins=()),
-        TopicCheckSettings(True, ("topic_acl", "topic_taboo"), {"u": ("a",)}, {"u": ("b",)}), 10,
+        TopicCheckSettings(True, ("topic_acl", "topic_taboo"), {"u": ("a",)}, {"u": ("b",)}), 0,
     ),
 ]  # fmt: skip
 

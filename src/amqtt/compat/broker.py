@@ -1,7 +1,7 @@
 """The names that aMQTT's Broker has."""
 
 import time
-from asyncio import AbstractEventLoop, shield, wait_for
+from asyncio import AbstractEventLoop, wait_for
 from collections.abc import Coroutine, Generator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -97,8 +97,6 @@ class BrokerNames(Service):
         """
         if self._phase in ("starting", "started"):
             raise BrokerError("Broker instance can't be started: the Broker is running already")
-        if self._stopping is not None:
-            await shield(self._stopping)
         self._phase = "starting"
         try:
             await super().start()

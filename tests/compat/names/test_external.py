@@ -9,6 +9,7 @@ from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.errors import BrokerError
+from amqtt.server.events import ClientDisconnected
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Puback, Publish, Suback
 from amqtt.wire.reasons import ReasonCode
@@ -160,6 +161,53 @@ async def test_a_publisher_is_held_back_and_nothing_is_lost(program: Program) ->
         await writer.expect(Puback)
     await reader.close()
     await writer.close()
+
+
+async def test_what_waited_for_a_slow_reader_goes_on_by_itself(program: Program) -> None:
+    client = await program.client()
+    await client.connect("one")
+    await client.subscribe("a", 1)
+    for number in range(60):
+        program.broker.publish("a", number.to_bytes(1, "big") * 100_000, qos=1)
+    assert program.broker.sessions["one"][0].retained_messages_count > 0
+    packets = [await client.expect(Publish) for _ in range(60)]
+    assert [packet.payload[0] for packet in packets] == list(range(60))
+    await client.close()
+
+
+class Slow(StreamWriterAdapter):
+    """A writer that has room when it is told."""
+
+    def __init__(self, writer: asyncio.StreamWriter, room: asyncio.Event) -> None:
+        super().__init__(writer)
+        self._room = room
+
+    async def drain(self) -> None:
+        await self._room.wait()
+        await super().drain()
+
+
+async def test_the_last_word_to_a_client_waits_for_a_slow_writer() -> None:
+    room = asyncio.Event()
+    async with Broker(CONFIG) as broker:
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await broker.external_connected(StreamReaderAdapter(reader), Slow(writer, room), "mine")
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        client = await RawClient.open(server.sockets[0].getsockname())
+        await client.connect("one")
+        ended = asyncio.Event()
+        broker.server.events.on(ClientDisconnected, lambda _: ended.set())
+        client.send(Connect("one"))
+        await asyncio.wait_for(ended.wait(), 5)
+        for _ in range(10):  # time enough to close it too early
+            await asyncio.sleep(0)
+        room.set()
+        packets = await client.expect_closed()
+        assert [type(packet) for packet in packets] == [Disconnect]
+        await client.close()
+        server.close()
 
 
 async def test_shutdown_says_so_and_ends_the_service() -> None:

@@ -96,14 +96,23 @@ async def test_shutdown_of_a_broker_that_never_ran_changes_nothing() -> None:
 
 
 async def test_a_shutdown_that_nobody_waits_for_ends_in_stopped() -> None:
-    broker = Broker(LOOPBACK)
+    released = asyncio.Event()
+
+    class Held(Broker):
+        async def _shut_down(self) -> None:
+            await released.wait()
+            await super()._shut_down()
+
+    broker = Held(LOOPBACK)
     await broker.start()
     stopping = asyncio.create_task(broker.shutdown())
     await asyncio.sleep(0)
     stopping.cancel()
     await asyncio.gather(stopping, return_exceptions=True)
-    async with asyncio.timeout(10):
-        await broker.shutdown()
+    assert broker.transitions.state == "stopping"
+    released.set()
+    assert broker._stopping is not None
+    await asyncio.wait_for(broker._stopping, 10)
     assert broker.transitions.state == "stopped"
 
 

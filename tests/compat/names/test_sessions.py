@@ -67,6 +67,11 @@ async def test_a_session_says_what_its_connect_said(broker: Broker, reader: RawC
     assert repr(session) == "Session(clientId=reader, state=connected)"
 
 
+async def test_what_a_plugin_writes_to_a_session_stays(broker: Broker, reader: RawClient) -> None:
+    broker.sessions["reader"][0].username = "ann@example.org"
+    assert broker.sessions["reader"][0].username == "ann@example.org"
+
+
 async def test_the_tls_of_a_client_is_there_with_its_certificate(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     listener = {
