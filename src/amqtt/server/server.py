@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 
 from amqtt.abc import Authenticator, Peer
 from amqtt.message import Message
-from amqtt.server import connect as connecting
-from amqtt.server.connect import answered, auth, connect
+from amqtt.server.authentication import answered, auth
+from amqtt.server.connect import connect, connect_overdue
 from amqtt.server.deadlines import Deadlines
 from amqtt.server.disconnect import close, disconnect, end
 from amqtt.server.events import Events, Fault, PacketReceived
@@ -155,7 +155,7 @@ class Server:
         if self.events.wants_sent_packets:
             SentPackets(state, self.events)
         state.deadline = self.deadlines.at(
-            self.turn.now + limits.connect_timeout, partial(connecting.connect_overdue, self.realm, state)
+            self.turn.now + limits.connect_timeout, partial(connect_overdue, self.realm, state)
         )
         return state
 

@@ -29,7 +29,7 @@ class ConnectionState:
     __slots__ = (
         "aliases", "asks", "authenticating", "client_id_assigned", "connect", "deadline", "decoder",
         "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "peer", "pending",
-        "phase", "prepared", "problem_information", "session", "version", "waiting",
+        "phase", "prepared", "session", "version", "waiting",
     )
 
     def __init__(self, link: Link, peer: Peer, decoder: Decoder, now: float) -> None:
@@ -50,7 +50,6 @@ class ConnectionState:
         self.waiting: list[Packet] = []
         self.aliases: IncomingAliases | None = None
         self.maximum_packet_size = LARGEST_PACKET
-        self.problem_information = True
         self.keep_alive = 0.0
         self.deadline: Deadline | None = None
         self.client_id_assigned = False
