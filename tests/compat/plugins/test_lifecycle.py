@@ -45,7 +45,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "GREETING", 0.05)
     monkeypatch.setattr(host, "FAREWELL", 0.05)
     monkeypatch.setattr(rounds, "FAREWELL", 0.05)
-    monkeypatch.setattr(rounds, "PATIENCE", 0.05)
+    monkeypatch.setattr(rounds, "CATCH_UP", 0.05)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -208,7 +208,7 @@ async def test_a_plugin_that_falls_behind_misses_events_and_is_named(
 
 async def test_hooks_that_run_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "MOST_RUNNING", 2)
-    monkeypatch.setattr(rounds, "PATIENCE", 0.001)
+    monkeypatch.setattr(rounds, "CATCH_UP", 0.05)
     monkeypatch.setattr(rounds, "FAREWELL", 0.05)
     started: list[int] = []
     two = asyncio.Event()
@@ -227,6 +227,23 @@ async def test_hooks_that_run_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPa
     await waiting.catch_up()
     await waiting.end()
     assert len(started) == 2
+
+
+async def test_catching_up_waits_for_hooks_that_are_under_way() -> None:
+    done: list[int] = []
+
+    async def hook() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        done.append(1)
+
+    waiting = Rounds("slow")
+    waiting.begin()
+    for _ in range(5):
+        waiting.tell(call(hook), {})
+    await waiting.catch_up()
+    assert len(done) == 5
+    await waiting.end()
 
 
 async def test_many_plain_hooks_leave_the_event_loop_to_others() -> None:

@@ -1,6 +1,7 @@
-"""Telling one plugin what happens: in order, one hook at a time, and without waiting for ever."""
+"""Telling one plugin what happens: in order, many hooks at a time, and without waiting for ever."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections import deque
@@ -13,10 +14,10 @@ MOST_WAITING: Final = 10_000
 """Events that one plugin has still to be told; what comes beyond is dropped and counted."""
 MOST_RUNNING: Final = 100
 """Hooks of one plugin that run at a time."""
-PATIENCE: Final = 5.0
-"""Seconds until the next hook of a plugin is called although the last one is not done."""
 FAREWELL: Final = 2.0
-"""Seconds for a plugin to be told what is left when the Broker shuts down."""
+"""Seconds for one hook of a plugin when the Broker shuts down."""
+CATCH_UP: Final = 6.0
+"""Seconds for a plugin to be told what is left, and to be done with it, when the Broker shuts down."""
 MOST_AT_ONCE: Final = 100
 """Plain functions called in one pass of the event loop."""
 
@@ -26,8 +27,8 @@ logger = logging.getLogger("amqtt.broker.plugins")
 class Rounds:
     """The hooks of one plugin that wait to be called, and those that run.
 
-    aMQTT called all of them at once. Here they begin in the order of events, each when the last one
-    is done or has taken PATIENCE: a hook that never ends, as aMQTT allowed, goes on by itself.
+    They begin in the order of events, and do not wait for each other, as in aMQTT; but no more than
+    MOST_RUNNING are under way, and a plugin whose hooks never end is told nothing more then.
     """
 
     def __init__(self, name: str) -> None:
@@ -65,11 +66,13 @@ class Rounds:
                 logger.info("plugin %s: %s still runs, and goes on by itself", self.name, call.name)
 
     async def catch_up(self) -> None:
-        """Tell what is left, within FAREWELL seconds."""
+        """Tell what is left, and wait for it to be done, within CATCH_UP seconds."""
         if self._worker is not None:
-            idle = asyncio.ensure_future(self._idle.wait())
-            await asyncio.wait([idle], timeout=FAREWELL)
-            idle.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CATCH_UP):
+                    await self._idle.wait()
+                    if self._running:
+                        await asyncio.wait(self._running)
 
     async def end(self) -> None:
         """Stop whatever still runs."""
@@ -94,7 +97,6 @@ class Rounds:
                 task = self._started(call, given)
                 called += 1
                 if task is not None:
-                    await asyncio.wait([task], timeout=PATIENCE)
                     called = 0
                     while len(self._running) >= MOST_RUNNING:
                         await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
