@@ -272,6 +272,7 @@ async def test_a_handshake_that_does_not_end_is_ended(open_site, tls):
     site = await open_site(connect_timeout=0.1)
     reader, _ = await site.connect(await site.port(tls=tls()))
     assert await asyncio.wait_for(reader.read(), 10) == b""
+    await site.server.until(lambda: bool(site.server.states[0].reason))
     assert "handshake" in site.server.states[0].reason
 
 
