@@ -151,5 +151,6 @@ def test_a_broker_made_by_a_module_serves_for_ever(
         (b"from nobody", 2), (b"from ali", 2),
     ]
     browser.close()
+    program.says("Client browser left")
     program.stop(signal.SIGINT)
     assert program.log[-1].endswith("the broker is stopped")

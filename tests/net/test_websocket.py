@@ -426,3 +426,18 @@ async def test_an_authenticator_pauses_a_websocket_too(site):
     received = b""
     while received != b"answeredmore":
         received += (await read_frame(reader))[1]
+
+
+@pytest.mark.parametrize("then", ["bytes", "end"])
+async def test_a_parser_that_ctrl_c_has_ended_closes_its_connection_quietly(site, then):
+    _, writer = await open_websocket(site)
+    (connection,) = site.house.connections
+    connection._protocol.parser.close()
+    if then == "bytes":
+        writer.write(b"\x82")
+    else:
+        writer.write_eof()
+    async with asyncio.timeout(10):
+        await site.house.emptied()
+    assert site.server.states[0].reason is not None
+    assert site.noise == []

@@ -4,6 +4,7 @@ Frames and packets know nothing of each other: a packet may span frames and a fr
 several [MQTT-6.0.0-2], so what a frame carries is passed on as plain bytes.
 """
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -51,7 +52,9 @@ class WebSocketConnection(Connection):
 
     def eof_received(self) -> None:
         """The peer closed its side, with or without a Close frame."""
-        self._protocol.receive_eof()
+        # Ctrl-C in a program that runs the event loop itself may have ended the parser half-way.
+        with contextlib.suppress(StopIteration):
+            self._protocol.receive_eof()
         super().eof_received()
 
     def _unblock(self) -> None:
@@ -81,7 +84,11 @@ class WebSocketConnection(Connection):
         return self._protocol.eof_sent
 
     def _parse(self, data: bytes, payloads: list[bytes]) -> None:
-        self._protocol.receive_data(data)
+        try:
+            self._protocol.receive_data(data)
+        except StopIteration:
+            self.abort("it was interrupted within a WebSocket frame")
+            return
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._buffered = 0
