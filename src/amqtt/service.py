@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
+from weakref import WeakSet
 
 import amqtt
 from amqtt.abc import Answer, Authenticator, ConnectRequest, Refusal
@@ -58,7 +59,8 @@ class Service:
         self.config = self._read_config(config)
         self._turn = Turn(_nobody_waits, time.monotonic())
         self._server = Server(self.config.server, NotStarted(), self._turn)
-        self._embedded: list[EmbeddedSubscription] = []
+        # Weak, so that one that was closed is not kept: the tree of Subscriptions holds the others.
+        self._embedded: WeakSet[EmbeddedSubscription] = WeakSet()
         self._listeners: dict[str, Listener] = {}
         self._house: House | None = None
         self._authenticator: Authenticator | None = None
@@ -171,7 +173,7 @@ class Service:
                 await house.emptied()
         except TimeoutError:
             house.abort()
-        for subscription in self._embedded:
+        for subscription in list(self._embedded):
             subscription.close()
         self._embedded.clear()
         await self._close_listeners()
@@ -237,7 +239,7 @@ class Service:
         """
         self._turn.now = time.monotonic()
         subscription = EmbeddedSubscription(self._server, topic_filter, qos, callback)
-        self._embedded.append(subscription)
+        self._embedded.add(subscription)
         return subscription
 
     # -- what the house calls

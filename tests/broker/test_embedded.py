@@ -1,6 +1,8 @@
 """Publishing and subscribing from within the program that embeds the Broker."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -108,3 +110,14 @@ async def test_a_mistake_of_the_program_is_raised_at_the_call(
 async def test_an_invalid_topic_filter_is_raised_at_the_call(broker: Broker) -> None:
     with pytest.raises(ValueError, match="#"):
         broker.subscribe("a/#/b")
+
+
+async def test_a_subscription_that_was_closed_is_not_kept(broker: Broker) -> None:
+    gone = [weakref.ref(broker.subscribe("a")) for _ in range(10)]
+    for reference in gone:
+        subscription = reference()
+        assert subscription is not None
+        subscription.close()
+    del subscription
+    gc.collect()
+    assert [reference() for reference in gone] == [None] * 10

@@ -6,16 +6,13 @@ import ssl
 from typing import Protocol
 
 from amqtt.abc import Peer
+from amqtt.net.connection import CLOSE_TIMEOUT, HOLD
 from amqtt.net.house import ConnectionState, House
 from amqtt.net.listener import Listener
 from amqtt.sessions.link import Link
 
-HOLD = 0.05
-"""Seconds for which one receiver that does not keep up may hold back a publisher, between two reads."""
 CHUNK = 64 * 1024
 """Bytes that are asked of a reader at once."""
-CLOSE_TIMEOUT = 5.0
-"""Seconds that a writer has to take what was sent before the close, and to close."""
 
 
 class Reader(Protocol):
