@@ -101,7 +101,10 @@ def tls_settings() -> list[Setting]:
 
 def other_settings() -> list[Setting]:
     """What stands beside the sections."""
-    keys = {"sys-interval": "sys_interval", "timeout-disconnect-delay": "timeout_disconnect_delay"}
+    keys = {
+        "client-id-policy": "client_id_policy", "sys-interval": "sys_interval",
+        "timeout-disconnect-delay": "timeout_disconnect_delay",
+    }
     security = "`hardened`: what would be a warning about security is a mistake."
     return [*settings(Config, keys), Setting("security", "default", security)]
 

@@ -55,6 +55,9 @@ class Config:
     """Other Servers, told to MQTT 5.0 Clients when this one stops or takes nobody in; "": none."""
     use_another_server: bool = False
     """Whether every Client is refused, and sent to the Server Reference."""
+    client_id_policy: str = "owned"
+    """`owned`: a Session belongs to the user who began it, and whoever else states its Client Identifier
+    is refused. `shared`: any user may go on with it, with what he is permitted himself."""
     timeout_disconnect_delay: float = 2
     """Seconds; aMQTT's key. The Keep Alive of the standard is what a Client is held to."""
     hardened: bool = False
@@ -79,6 +82,7 @@ class Config:
             response_information=self.response_information,
             server_reference=self.server_reference,
             use_another_server=self.use_another_server,
+            shares_client_ids=self.client_id_policy == "shared",
         )
 
     @property

@@ -37,13 +37,14 @@ def broker(**sections: object) -> Broker:
     return Broker({**LISTENERS, **sections})
 
 
-def checked(**lists: Mapping[str, list[str]]) -> Broker:
+def checked(client_id_policy: str = "owned", **lists: Mapping[str, list[str]]) -> Broker:
     """A Broker with these lists of topic_acl; whoever comes is believed."""
     check = {name.replace("_", "-"): entries for name, entries in lists.items()}
     return broker(
         **{
             "topic-check": {"enabled": True, "plugins": ["topic_acl"], **check},
             "auth": {"allow-anonymous": True},
+            "client-id-policy": client_id_policy,
         }
     )
 
@@ -136,7 +137,7 @@ async def test_who_gets_in(clients: Clients, tmp_path: Path, auth: object, who: 
     async with at:
         for attempt, (username, password) in ATTEMPTS.items():
             client = await clients.bare(at)
-            connack = await client.connect("c", username=username, password=password)
+            connack = await client.connect(attempt, username=username, password=password)
             found[attempt] = connack.reason_code == 0
             if connack.reason_code:
                 assert connack.reason_code in {0x86, 0x87}
@@ -247,7 +248,7 @@ async def test_filters_are_refused_beside_granted_ones(clients: Clients, version
             GRANTED_0 if granted else refused for granted in ASKED.values()
         ]
         for name in (None, "user2", "+", "anonymous"):
-            assert set(await subscribed(await clients(at, "o", name), *ASKED)) == {refused}
+            assert set(await subscribed(await clients(at, f"client-of-{name}", name), *ASKED)) == {refused}
 
 
 @BOTH
@@ -409,7 +410,7 @@ async def left_by_alice(at: Broker, clients: Clients, version: int, unacknowledg
 async def test_who_resumes_anothers_session_gets_what_he_may_subscribe_to(
     clients: Clients, version: int, unacknowledged: bool
 ) -> None:
-    async with checked(**TWO_USERS) as at:
+    async with checked("shared", **TWO_USERS) as at:
         publisher = await left_by_alice(at, clients, version, unacknowledged)
         mallory = await clients(at, "shared-id", "mallory", **STORED[version])
         assert await topics(mallory) == ["news"]
@@ -434,7 +435,7 @@ async def test_who_resumes_his_own_session_gets_everything(
 @pytest.mark.parametrize("version", [MQTT_5])
 async def test_after_what_was_inherited_messages_are_queued_as_ever(clients: Clients, version: int) -> None:
     queued: list[str] = []
-    async with checked(**TWO_USERS) as at:
+    async with checked("shared", **TWO_USERS) as at:
         at.server.events.on(MessageQueued, lambda event: queued.append(event.message.topic))
         publisher = await left_by_alice(at, clients, version, unacknowledged=False)
         mallory = await clients(at, "shared-id", "mallory", **STORED[version])

@@ -108,6 +108,9 @@ def _read(
         ),
         server_reference=top.take("server-reference", values.short_text, defaults.server_reference),
         use_another_server=top.take("use-another-server", values.switch, defaults.use_another_server),
+        client_id_policy=top.take(
+            "client-id-policy", values.one_of("owned", "shared"), defaults.client_id_policy
+        ),
         timeout_disconnect_delay=top.take(
             "timeout-disconnect-delay", delay, defaults.timeout_disconnect_delay
         ),

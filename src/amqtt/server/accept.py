@@ -6,6 +6,7 @@ from amqtt.abc import Accepted
 from amqtt.server.contained import contained
 from amqtt.server.disconnect import close, refuse, requested_expiry
 from amqtt.server.events import ClientConnected
+from amqtt.server.ownership import UNNAMED, belongs_to_another, is_left_by_nobody
 from amqtt.server.realm import Realm
 from amqtt.server.state import CONNECTED, ConnectionState
 from amqtt.sessions.aliases import IncomingAliases, OutgoingAliases
@@ -32,6 +33,9 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     will = packet.will
     if will is not None and not permissions.may_publish(will.topic, will.retain):
         refuse(realm, state, ReasonCode.NOT_AUTHORIZED, "the Will Message may not be published")
+        return
+    if belongs_to_another(realm, packet.client_id, permissions.user):
+        refuse(realm, state, ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the Session is another user's")
         return
     if packet.client_id not in realm.sessions and len(realm.sessions) >= realm.limits.maximum_sessions:
         refuse(realm, state, ReasonCode.QUOTA_EXCEEDED, "too many Sessions")
@@ -73,7 +77,7 @@ def _take_over(realm: Realm, packet: Connect) -> None:
 def _session(realm: Realm, packet: Connect, permissions: Permissions) -> tuple[Session, bool]:
     """The Session of this CONNECT, and whether it was there before [MQTT-3.1.2-4] [MQTT-3.1.2-5]."""
     session = realm.sessions.get(packet.client_id)
-    if session is not None and packet.clean_start:
+    if session is not None and (packet.clean_start or is_left_by_nobody(realm, session, permissions.user)):
         realm.end_session(session)
         session = None
     if session is None:
@@ -87,6 +91,7 @@ def hand_over(realm: Realm, session: Session, permissions: Permissions) -> None:
     """Give a Session these Permissions: its user may be another one, and may do less."""
     is_another = session.permissions.user != permissions.user
     session.permissions = permissions
+    session.owner = permissions.user or UNNAMED
     if _end_refused_subscriptions(realm, session) or is_another:
         session.inherited = True
 

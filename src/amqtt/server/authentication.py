@@ -7,6 +7,7 @@ from amqtt.server.accept import accept, auth_properties, hand_over
 from amqtt.server.contained import contained
 from amqtt.server.disconnect import close, refuse
 from amqtt.server.events import Fault
+from amqtt.server.ownership import belongs_to_another
 from amqtt.server.realm import Realm
 from amqtt.server.state import CONNECTED, ConnectionState
 from amqtt.wire.encoder import encode_within
@@ -139,6 +140,9 @@ def _re_authenticated(realm: Realm, state: ConnectionState, answer: Accepted) ->
     state.authenticating = False
     state.exchange = None
     permissions = contained(answer.permissions, realm.events)
+    if belongs_to_another(realm, state.session.client_id, permissions.user):
+        close(realm, state, ReasonCode.NOT_AUTHORIZED, "the Session is another user's")
+        return
     if permissions.asks and permissions.user == state.session.permissions.user:
         # What this user was granted was waited for then, and cannot be answered at once.
         state.session.permissions = permissions

@@ -25,4 +25,6 @@ class ServerSettings:
     """Another Server for our Clients, told in DISCONNECT 0x9C when this one stops (4.11); "": none."""
     use_another_server: bool = False
     """Refuse every CONNECT with 0x9C and the Server Reference: this Server is being emptied."""
+    shares_client_ids: bool = False
+    """Whether any user may go on with the Session of a Client Identifier; else only its owner may."""
     new_client_id: Callable[[], str] = new_client_id

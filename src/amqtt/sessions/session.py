@@ -43,13 +43,15 @@ class Session(Subscriber):
     are owed, by Topic Filter: one at most for each, however often a Client subscribes.
     `expiry_interval` is in seconds, NEVER_EXPIRES for ever. `link` is None while no Network
     Connection is open. `inherited` is whether what waits was meant for another user, or for
-    Subscriptions that were refused since: each of it must then be permitted anew.
+    Subscriptions that were refused since: each of it must then be permitted anew. `owner` is the
+    user whose it is, "" without a user name, None until a Client has come for it: it goes with the
+    Session wherever that is kept, and nobody else may resume it.
     """
 
     __slots__ = (
         "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "inherited",
-        "link", "maximum_packet_size", "on_queued", "permissions", "received", "retained", "subscriptions",
-        "version", "will",
+        "link", "maximum_packet_size", "on_queued", "owner", "permissions", "received", "retained",
+        "subscriptions", "version", "will",
     )
 
     def __init__(
@@ -57,6 +59,7 @@ class Session(Subscriber):
     ) -> None:
         self.client_id = client_id
         self.permissions = permissions
+        self.owner: str | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.inflight = Inflight(counters)
         self.inherited = False
