@@ -16,7 +16,7 @@ from typing import Any
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.config import Config
 from amqtt.config_file.limits import _RANGES
-from amqtt.config_file.listeners import _LISTENER_KEYS, _TLS_KEYS
+from amqtt.config_file.listeners import LISTENER_KEYS, TLS_KEYS
 from amqtt.net.settings import ListenerSettings, TlsSettings
 from amqtt.server.limits import Limits
 
@@ -90,12 +90,12 @@ def own_keys(owner: Any) -> dict[str, str]:
 
 def listener_settings() -> list[Setting]:
     """What one Listener may say, TLS aside."""
-    return settings(ListenerSettings, {key: name for key, (name, _) in _LISTENER_KEYS.items()})
+    return settings(ListenerSettings, {key: name for key, (name, _) in LISTENER_KEYS.items()})
 
 
 def tls_settings() -> list[Setting]:
     """What one Listener may say of TLS."""
-    keys = {key: name for key, (name, _) in _TLS_KEYS.items()} | {"server-names": "server_names"}
+    keys = {key: name for key, (name, _) in TLS_KEYS.items()} | {"server-names": "server_names"}
     return [Setting("ssl", "false", "Whether TLS is spoken."), *settings(TlsSettings, keys)]
 
 

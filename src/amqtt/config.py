@@ -149,6 +149,10 @@ def _topic_concerns(config: Config) -> list[str]:
     check = config.topic_check
     lists = {"acl": check.acl, "publish-acl": check.publish_acl, "receive-acl": check.receive_acl}
     given = [f"topic-check.{key}" for key, entries in lists.items() if entries is not None]
+    if check.acl_file is not None and (not check.enabled or "topic_acl_file" not in check.asked):
+        unnamed = "topic-check.plugins does not name topic_acl_file"
+        off = unnamed if check.enabled else "topic-check.enabled is off"
+        return [f"topic-check.acl-file: not applied, because {off}"]
     if given and not check.enabled:
         return [f"{', '.join(given)}: not applied, because topic-check.enabled is off"]
     if given and "topic_acl" not in check.asked:
@@ -173,10 +177,11 @@ def _is_password_asked_for(config: Config) -> bool:
 
 def _exposed(config: Config) -> list[str]:
     """The Listeners that other machines reach."""
-    return [name for name, listener in config.listeners.items() if not _is_local(listener)]
+    return [name for name, listener in config.listeners.items() if not is_local(listener)]
 
 
-def _is_local(listener: ListenerSettings) -> bool:
+def is_local(listener: ListenerSettings) -> bool:
+    """Whether only programs of this machine reach the Listener."""
     if listener.type == "unix":
         return True
     bind = listener.bind

@@ -1,5 +1,8 @@
 """What the embedding program can catch, and the names of errors that aMQTT's users catch."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class AMQTTError(Exception):
     """Anything that went wrong in amqtt itself, not in a peer."""
@@ -7,6 +10,32 @@ class AMQTTError(Exception):
 
 class BrokerError(AMQTTError):
     """A Broker cannot be configured, started or used as asked; the text says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with a configuration; line and column count from 1, 0: not known."""
+
+    text: str
+    path: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return ": ".join(part for part in (place, self.path, self.text) if part)
+
+
+class ConfigurationError(BrokerError):
+    """A configuration cannot be used: every mistake that it has, a line each."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        def place(mistake: Mistake) -> tuple[str, int, int]:
+            return mistake.file, mistake.line, mistake.column
+
+        self.mistakes = tuple(sorted(dict.fromkeys(mistakes), key=place))
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 
 # aMQTT's names. Nothing of ours raises them below its compatibility layer.

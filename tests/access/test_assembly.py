@@ -117,7 +117,11 @@ def test_an_empty_user_name_is_none(connect: Connect) -> None:
             TopicCheckSettings(),
             "known are auth_anonymous, auth_file, auth_scram",
         ),
-        (AuthSettings(), TopicCheckSettings(plugins=("acl",)), "known are topic_acl, topic_taboo"),
+        (
+            AuthSettings(),
+            TopicCheckSettings(plugins=("acl",)),
+            "known are topic_acl, topic_acl_file, topic_taboo",
+        ),
     ],
 )
 def test_a_name_that_nobody_has_is_an_error(auth: AuthSettings, check: TopicCheckSettings, text: str) -> None:

@@ -52,6 +52,13 @@ class AllowedTopics:
             answer = self._look(requested)
         return answer
 
+    def covering(self, requested: str) -> str | None:
+        """The filter in the list that covers this filter or topic, None without one."""
+        if requested in self._exact:
+            return requested
+        levels = requested.split("/")
+        return next(("/".join(pattern) for pattern in self._patterns if covers(pattern, levels)), None)
+
     def _look(self, requested: str) -> bool:
         levels = requested.split("/")
         answer = requested in self._exact or any(covers(pattern, levels) for pattern in self._patterns)
@@ -83,6 +90,7 @@ class AccessControlList(TopicCheck):
         """The rules for this user."""
         name = user or ANONYMOUS
         return AclRules(
+            name,
             self._subscribe.get(name, _NOTHING),
             None if self._publish is None else self._publish.get(name, _NOTHING),
             None if self._receive is None else self._receive.get(name, _NOTHING),
@@ -93,8 +101,13 @@ class AclRules(TopicRules):
     """What one user is listed with; None: free."""
 
     def __init__(
-        self, subscribe: AllowedTopics, publish: AllowedTopics | None, receive: AllowedTopics | None
+        self,
+        name: str,
+        subscribe: AllowedTopics,
+        publish: AllowedTopics | None,
+        receive: AllowedTopics | None,
     ) -> None:
+        self._name = name
         self._subscribe = subscribe
         self._publish = publish
         self._receive = receive
@@ -111,6 +124,22 @@ class AclRules(TopicRules):
     def receive(self, topic: str) -> bool:
         """Whether the Topic Name is listed for receiving, or receiving is free."""
         return self._receive is None or self._receive.cover(topic)
+
+
+    def why(self, action: str, topic: str) -> str:
+        """The entry of a list that decides."""
+        key, listed = {
+            "publish": ("publish-acl", self._publish),
+            "subscribe": ("acl", self._subscribe),
+            "receive": ("receive-acl", self._receive),
+        }[action]
+        if listed is None:
+            return f"there is no topic-check.{key}, which leaves it free"
+        if listed is _NOTHING:
+            return f"topic-check.{key} has no entry for {self._name}"
+        covering = listed.covering(topic)
+        entry = f"topic-check.{key}.{self._name}"
+        return f"nothing in {entry} covers it" if covering is None else f"{entry}: {covering}"
 
 
 def _compiled(entries: Entries) -> dict[str, AllowedTopics]:

@@ -8,6 +8,7 @@ from amqtt.abc import Authenticator
 from amqtt.access.acl import AccessControlList
 from amqtt.access.anonymous import Anonymous
 from amqtt.access.authenticators import Authenticators
+from amqtt.access.mosquitto_acl import MosquittoAcl
 from amqtt.access.password_file import NoUsers, PasswordFile
 from amqtt.access.policy import Policy, TopicCheck
 from amqtt.access.scram import Scram
@@ -72,6 +73,12 @@ def _acl(settings: TopicCheckSettings) -> TopicCheck:
     return AccessControlList(settings.acl or {}, settings.publish_acl, settings.receive_acl)
 
 
+def _acl_file(settings: TopicCheckSettings) -> TopicCheck:
+    if settings.acl_file is None:
+        raise BrokerError("topic-check.plugins: topic_acl_file needs topic-check.acl-file")
+    return MosquittoAcl.from_file(settings.acl_file)
+
+
 def _taboo(_settings: TopicCheckSettings) -> TopicCheck:
     return Taboo()
 
@@ -81,4 +88,8 @@ AUTHENTICATORS: Mapping[str, AuthenticatorFactory] = {
     "auth_file": _password_file,
     "auth_scram": _scram,
 }
-TOPIC_CHECKS: Mapping[str, TopicCheckFactory] = {"topic_acl": _acl, "topic_taboo": _taboo}
+TOPIC_CHECKS: Mapping[str, TopicCheckFactory] = {
+    "topic_acl": _acl,
+    "topic_acl_file": _acl_file,
+    "topic_taboo": _taboo,
+}

@@ -29,6 +29,10 @@ class TopicRules(ABC):
         """Whether a message on this Topic Name may be delivered to the user; only False keeps it back."""
         return None
 
+    def why(self, action: str, topic: str) -> str:
+        """What decides of this `publish`, `subscribe` or `receive`, in words; "": nothing to say."""
+        return ""
+
     def prepare_publish(self, topic: str) -> Awaitable[object] | None:
         """What must be waited for before `publish` can answer; None: nothing."""
         return None

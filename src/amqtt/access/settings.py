@@ -54,11 +54,27 @@ class TopicCheckSettings:
     receive_acl: Mapping[str, Sequence[str]] | None = None
     """The same for what is delivered; None: what could be subscribed to."""
 
+    acl_file: Path | None = None
+    """topic_acl_file: rules in the form of Mosquitto's `acl_file`; naming it says `enabled: true`, too."""
+
     @property
     def asked(self) -> tuple[str, ...]:
-        """The names of the topic plugins that are asked."""
-        names = ("topic_taboo", "topic_acl") if self.plugins is None else self.plugins
+        """The names of the topic plugins that are asked.
+
+        A file of rules is asked alone, unless there are lists as well.
+        """
+        names = self.plugins
+        if names is None:
+            names = ("topic_taboo", "topic_acl")
+            if self.acl_file is not None:
+                names = ("topic_acl_file", "topic_acl") if self.has_lists else ("topic_acl_file",)
         return tuple(dict.fromkeys(TOPIC_CHECK_ALIASES.get(name, name) for name in names))
+
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether topic_acl was given any list."""
+        return any(entries is not None for entries in (self.acl, self.publish_acl, self.receive_acl))
 
 
 AUTHENTICATOR_ALIASES: Mapping[str, str] = {

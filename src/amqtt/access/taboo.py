@@ -34,6 +34,11 @@ class TabooRules(TopicRules):
         return topic not in TABOO
 
 
+    def why(self, action: str, topic: str) -> str:
+        """That it is taboo, or is not."""
+        return f"{topic} is {'' if topic in TABOO else 'not '}taboo"
+
+
 class EverythingRules(TopicRules):
     """Grants everything."""
 
@@ -44,6 +49,11 @@ class EverythingRules(TopicRules):
     def subscribe(self, topic_filter: str) -> bool:
         """Yes."""
         return True
+
+
+    def why(self, action: str, topic: str) -> str:
+        """The exemption."""
+        return f"{EXEMPT} may use what is taboo"
 
 
 _EVERYTHING: Final = EverythingRules()

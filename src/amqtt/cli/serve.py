@@ -1,16 +1,40 @@
-"""Run a Broker until it is asked to stop."""
+"""`amqtt serve`, which is also `amqtt` alone: run a Broker until it is asked to stop."""
 
 import asyncio
 import logging
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from amqtt.broker import Broker
+from amqtt.cli.logs import configure_logging
+from amqtt.cli.loops import run
 from amqtt.cli.signals import on_first_signal
+from amqtt.errors import BrokerError
 
 logger = logging.getLogger("amqtt")
 
+Config = Annotated[
+    Path | None,
+    typer.Option("-c", "--config", metavar="FILE", help="The configuration, a YAML or TOML file."),
+]
+Debug = Annotated[bool, typer.Option("-d", "--debug", help="Log more.")]
 
-async def serve(config: Path | None) -> None:
+
+def serve(config: Config = None, debug: Debug = False) -> None:
+    """Run an MQTT broker in the foreground; the same as amqtt without a command."""
+    configure_logging(debug)
+    try:
+        run(serve_until_signal(config))
+    except BrokerError as error:
+        typer.echo(f"amqtt: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        logging.shutdown()
+
+
+async def serve_until_signal(config: Path | None) -> None:
     """Run the Broker of this configuration until SIGINT or SIGTERM; BrokerError if it cannot start."""
     stop = asyncio.Event()
     on_first_signal(stop.set)

@@ -19,7 +19,7 @@ from amqtt.config_file.limits import check_limits, read_limits
 from amqtt.config_file.listeners import check_binds, read_listeners
 from amqtt.config_file.plugins import PluginOptions, read_plugins
 from amqtt.config_file.section import Findings, Section, copied, kind
-from amqtt.errors import BrokerError
+from amqtt.errors import BrokerError, ConfigurationError, Mistake
 
 __all__ = ["load"]
 
@@ -38,7 +38,7 @@ def load(
 
     None is our defaults; a Config is only checked. The source is never changed. `authenticators`
     and `topic_checks` are the names that `auth.plugins` and `topic-check.plugins` may have.
-    Raises BrokerError with every mistake, a line each: `file:line:column: dotted.path: what is wrong`.
+    Raises ConfigurationError with every mistake, a line each: `file:line:column: dotted.path: what is wrong`.
     """
     if source is None:
         source = Config()
@@ -68,7 +68,7 @@ def _reviewed(config: Config, notices: list[str]) -> Config:
     """The Config with a notice for whatever is of concern; where it is hardened, that is a mistake."""
     found = concerns(config)
     if found and config.hardened:
-        raise BrokerError("\n".join(f"{concern} (security: hardened)" for concern in found))
+        raise ConfigurationError([Mistake(f"{concern} (security: hardened)") for concern in found])
     return dataclasses.replace(config, notices=tuple(dict.fromkeys([*notices, *found])))
 
 

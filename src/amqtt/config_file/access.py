@@ -44,8 +44,11 @@ def read_auth(section: Section, known: Collection[str], choices: Choices) -> Aut
 
 def read_topic_check(section: Section, known: Collection[str], choices: Choices) -> TopicCheckSettings:
     """What they may do."""
+    acl_file = section.take_stated("acl-file", values.path, None)
+    ruled = "acl-file" in section
     settings = TopicCheckSettings(
-        enabled=section.take_stated("enabled", values.switch, True) if "enabled" in section else False,
+        enabled=section.take_stated("enabled", values.switch, True) if "enabled" in section else ruled,
+        acl_file=acl_file,
         plugins=_names(section, known, TOPIC_CHECK_ALIASES, choices),
     )
     settings = read_lists(section, settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from amqtt.config_file.section import DEEPEST, KeyPath, Mark
-from amqtt.errors import BrokerError
+from amqtt.errors import ConfigurationError, Mistake
 
 if TYPE_CHECKING:
     import yaml
@@ -32,23 +32,27 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """The document in a YAML file, or a TOML file if it is called `….toml`; BrokerError if there is none."""
+    """The document in a YAML file, or a TOML file if it is called `….toml`; ConfigurationError if none."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise BrokerError(f"{path}: the configuration cannot be read: {error.strerror}") from error
+        raise _refused(path, f"the configuration cannot be read: {error.strerror}") from error
     if len(data) > LARGEST_FILE:
-        raise BrokerError(f"{path}:1:1: the file is larger than {LARGEST_FILE} bytes")
+        raise _refused(path, f"the file is larger than {LARGEST_FILE} bytes", 1)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BrokerError(f"{path}:{line}:1: the file is not UTF-8") from None
+        raise _refused(path, "the file is not UTF-8", line) from None
     try:
         return _toml(path, text) if path.suffix.lower() == ".toml" else _yaml(path, text)
     except RecursionError:
-        raise BrokerError(f"{path}:1:1: its sections are nested too deeply") from None
+        raise _refused(path, "its sections are nested too deeply", 1) from None
+
+
+def _refused(path: Path, text: str, line: int = 0, column: int = 1) -> ConfigurationError:
+    return ConfigurationError([Mistake(text, "", str(path), line, column if line else 0)])
 
 
 def _toml(path: Path, text: str) -> Document:
@@ -59,7 +63,7 @@ def _toml(path: Path, text: str) -> Document:
     except ValueError as error:
         place = _TOML_PLACE.search(str(error))
         line, column = (place[1] or "1", place[2] or "1") if place else ("1", "1")
-        raise BrokerError(f"{path}:{line}:{column}: {_TOML_PLACE.sub('', str(error))}") from None
+        raise _refused(path, _TOML_PLACE.sub("", str(error)), int(line), int(column)) from None
 
 
 def _yaml(path: Path, text: str) -> Document:
@@ -73,11 +77,11 @@ def _yaml(path: Path, text: str) -> Document:
         return Document(None if node is None else builder.build(node, ()), builder.marks, builder.repeated)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise BrokerError(f"{path}:{place}: {error.problem or error.context}") from None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise _refused(path, error.problem or error.context or "this is no YAML", line, column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise BrokerError(f"{path}:{line}:1: the character #x{error.character:04x} is not allowed") from None
+        raise _refused(path, f"the character #x{error.character:04x} is not allowed", line) from None
     finally:
         if loader is not None:
             loader.dispose()

@@ -15,7 +15,7 @@ from amqtt.net.settings import (
     parse_bind,
 )
 
-_LISTENER_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
+LISTENER_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "type": ("type", values.one_of(*TYPES)),
     "bind": ("bind", values.bind),
     "max-connections": ("max_connections", values.whole(0, 10_000_000)),
@@ -25,7 +25,7 @@ _LISTENER_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "group": ("group", values.text),
     "allowed-origins": ("allowed_origins", values.texts),
 }
-_TLS_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
+TLS_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "certfile": ("certfile", values.file_name),
     "keyfile": ("keyfile", values.file_name),
     "keyfile-password": ("password", values.text),
@@ -89,8 +89,8 @@ def check_binds(findings: Findings, path: KeyPath, listeners: Mapping[str, Liste
 
 def _written(findings: Findings, path: KeyPath, content: object) -> _Written:
     section = Section(findings, path, content)
-    listener = _taken(section, _LISTENER_KEYS)
-    tls = _taken(section, _TLS_KEYS)
+    listener = _taken(section, LISTENER_KEYS)
+    tls = _taken(section, TLS_KEYS)
     names = section.raw("server-names")
     if names is not None:
         tls["server_names"] = _server_names(findings, section.path_of("server-names"), names)

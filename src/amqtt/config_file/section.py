@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
-from amqtt.errors import BrokerError
+from amqtt.errors import ConfigurationError, Mistake
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
@@ -25,10 +25,11 @@ class Findings:
     """
 
     def __init__(self, name: str = "", marks: Mapping[KeyPath, Mark] | None = None) -> None:
-        self.mistakes: list[str] = []
+        self.mistakes: list[Mistake] = []
         self.notices: list[str] = []
         self._name = name
         self._marks = marks or {}
+        self._likely_marks = {tuple(map(_canonical, path)): mark for path, mark in self._marks.items()}
 
     def mistake(self, path: KeyPath, text: str) -> None:
         """What is wrong with the value at this path."""
@@ -36,26 +37,25 @@ class Findings:
 
     def notice(self, path: KeyPath, text: str) -> None:
         """What should be known about it."""
-        self.notices.append(self._at(path, text))
+        self.notices.append(str(self._at(path, text)))
 
     def raise_mistakes(self) -> None:
-        """Raise one BrokerError with all the mistakes, if there are any."""
+        """Raise one ConfigurationError with all the mistakes, if there are any."""
         if self.mistakes:
-            raise BrokerError("\n".join(dict.fromkeys(self.mistakes)))
+            raise ConfigurationError(self.mistakes)
 
-    def _at(self, path: KeyPath, text: str) -> str:
-        place = ""
-        if self._name:
-            line, column = self._mark(path)
-            place = f"{self._name}:{line}:{column}: " if line else f"{self._name}: "
-        keys = ".".join(path).replace(".[", "[")
-        return f"{place}{keys}: {text}" if keys else f"{place}{text}"
+    def _at(self, path: KeyPath, text: str) -> Mistake:
+        line, column = self._mark(path) if self._name else (0, 0)
+        return Mistake(text, ".".join(path).replace(".[", "["), self._name, line, column)
 
     def _mark(self, path: KeyPath) -> Mark:
         """Where the value stands, or else what it stands in."""
         for length in range(len(path), -1, -1):
-            if path[:length] in self._marks:
-                return self._marks[path[:length]]
+            found = self._marks.get(path[:length]) or self._likely_marks.get(
+                tuple(map(_canonical, path[:length]))
+            )
+            if found:
+                return found
         return 0, 0
 
 
