@@ -11,10 +11,11 @@ from amqtt.net.settings import ListenerSettings, TlsSettings
 
 HIDDEN: Final = "(hidden)"
 _SECRET: Final = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|credential|api[-_]?key)$")
-_TOP: Final = (
-    "sys_interval", "response_information", "server_reference", "use_another_server",
-    "timeout_disconnect_delay",
+_OTHERWISE: Final = (
+    "listeners", "auth", "topic_check", "limits", "hardened", "plugins", "registered_plugins", "sections",
+    "written", "notices",
 )
+"""Fields of a Config that are written in a way of their own, or not at all."""
 
 
 def effective(config: Config) -> dict[str, object]:
@@ -25,7 +26,9 @@ def effective(config: Config) -> dict[str, object]:
         "topic-check": _section(config.topic_check),
         "limits": _section(config.limits),
     }
-    found |= {name.replace("_", "-"): getattr(config, name) for name in _TOP if getattr(config, name) != ""}
+    others = [field.name for field in dataclasses.fields(config) if field.name not in _OTHERWISE]
+    written = {name.replace("_", "-"): _plain(getattr(config, name)) for name in others}
+    found |= {key: value for key, value in written.items() if value != ""}
     found["security"] = "hardened" if config.hardened else "default"
     if config.plugins:
         found["plugins"] = [{choice.name: _shown(choice.options)} for choice in config.plugins]
