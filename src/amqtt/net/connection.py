@@ -1,7 +1,7 @@
 """One Network Connection: the bytes between its transport and the Server (MQTT 5.0, 4.2).
 
-The only asyncio protocol there is. What was read is given to the Server at once; what the Server
-sends waits in the Link until the end of the turn and is then written once.
+Its way from the first handshake to the end; what passes meanwhile is Traffic. The only asyncio
+protocol there is.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ from collections.abc import Awaitable
 from typing import cast
 
 from amqtt.abc import Peer
-from amqtt.net.house import ConnectionState, House
+from amqtt.net.house import House
 from amqtt.net.listener import Listener
-from amqtt.net.outgoing import taken, waiting, write_chunks
+from amqtt.net.outgoing import taken, waiting
 from amqtt.net.tcp import set_tcp_options
+from amqtt.net.traffic import Traffic
 from amqtt.sessions.link import Link
 
 CLOSE_TIMEOUT = 5.0
@@ -29,7 +30,7 @@ HOLD = 0.05
 enough for one that is merely slower, and nothing that one which never reads can stop the others with."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(Traffic, asyncio.BufferedProtocol):
     """Owner of one Link, for TCP, TLS and Unix sockets; MQTT over WebSocket builds on it.
 
     The Server's state is opened when the Network Connection is accepted, before any handshake of
@@ -37,16 +38,11 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     def __init__(self, house: House, listener: Listener) -> None:
-        self.house = house
+        super().__init__(house)
         self.listener = listener
-        self.link = Link(house.turn, self.flush, house.limits.maximum_unsent_bytes)
         self.peer = Peer(listener=listener.name, transport=listener.settings.type)
-        self.state: ConnectionState
-        self.transport: asyncio.Transport
         self._connected = False
         """Whether the transport is there."""
-        self._known = False
-        """Whether the Server knows of it: from `open` to `lost`."""
         self._ended = False
         self._writable = True
         self._finished = False
@@ -72,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
             self.listener.leave()
             self.house.report(fault, self)
             return False
-        self._known = True
+        self.known = True
         self.house.entered(self)
         return True
 
@@ -84,13 +80,13 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there, its TLS handshake is over."""
         self.transport = cast(asyncio.Transport, transport)
-        self._connected = True
+        self._connected = self.flowing = True
         # Whatever is not taken at once is reported: nothing piles up in a transport.
         # To asyncio's TLS transport an empty buffer is above a limit of 0.
         self.transport.set_write_buffer_limits(high=int(self.peer.secure), low=0)
         self.peer.certificate = transport.get_extra_info("peercert") or None
         self.peer.tls = transport.get_extra_info("ssl_object")
-        if self._known:
+        if self.known:
             self.flush()
         else:
             self.transport.abort()
@@ -109,14 +105,6 @@ class Connection(asyncio.BufferedProtocol):
         self._lose(f"its TLS handshake failed: {_sentence(failed)}")
         self.connection_lost(None)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Read into the one buffer of the event loop; it is copied out before anyone else reads."""
-        return self.house.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Bytes arrived."""
-        self._take(bytes(self.house.buffer[:nbytes]))
-
     def eof_received(self) -> None:
         """The peer closed its side; returning None closes ours when what was sent is out."""
         self.flush()
@@ -128,6 +116,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._ended:
             return
         self._ended = True
+        self.flowing = False
         for pending in (self._closer, self._stall, self._question, self._asking, self._hold):
             if pending is not None:
                 pending.cancel()
@@ -162,23 +151,15 @@ class Connection(asyncio.BufferedProtocol):
             return
         was_full, link.full = link.full, False
         link.relieve()
-        if link.closing or not self._known or not was_full:
+        if link.closing or not self.known or not was_full:
             return
         self.house.turn.now = self.house.clock()
         try:
             self.house.server.drained(self.state)
         except Exception as fault:
-            self._fault(fault)
+            self.fault(fault)
 
     # The Link's side.
-
-    def flush(self) -> None:
-        """End of the turn: write what the Link holds, then close if the Server said so."""
-        try:
-            self._flush()
-        except Exception as fault:
-            self.house.report(fault, self)
-            self.abort("a fault of the broker")
 
     def abort(self, reason: str) -> None:
         """End it now; what was not sent is lost."""
@@ -188,27 +169,15 @@ class Connection(asyncio.BufferedProtocol):
         elif self._handshake is not None:
             self._handshake.cancel()
 
-    def _flush(self) -> None:
-        link = self.link
-        if self._ended or self._finished:
+    def flush_nowhere(self) -> None:
+        """Its transport is not there yet, or nothing more is sent on it."""
+        if self._connected or self._ended:
             self._drop_unsent()
-        elif not self._connected:
-            if link.closing:
-                self.abort("it was closed before its TLS handshake was complete")
-        else:
-            if link.chunks and not link.blocked:
-                turn = self.house.turn
-                turn.packets_sent += len(link.chunks)
-                turn.bytes_sent += link.size
-                hidden = self.peer.secure and link.size > TLS_BUFFER
-                self._send(link.chunks, link.size)
-                self._drop_unsent()
-                if hidden or self.transport.get_write_buffer_size():
-                    self._watch()
-            if link.closing:
-                self._close()
+        elif self.link.closing:
+            self.abort("it was closed before its TLS handshake was complete")
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close it when everything was sent, or when that takes too long."""
         if self._closer is None:
             self._close_within(CLOSE_TIMEOUT)
         if not self.link.blocked and not self.link.chunks:
@@ -217,6 +186,7 @@ class Connection(asyncio.BufferedProtocol):
     def _finish(self) -> None:
         """Everything was sent: close our side, and wait a little for the peer to close its own."""
         self._finished = True
+        self.flowing = False
         if self._asking is not None or self._hold is not None:
             for pending in (self._question, self._asking, self._hold):
                 if pending is not None:
@@ -242,6 +212,12 @@ class Connection(asyncio.BufferedProtocol):
         self.link.chunks.clear()
         self.link.size = 0
 
+    def send(self, chunks: list[bytes], size: int) -> None:
+        """Write whole Control Packets to the transport, and see what becomes of them beneath TLS."""
+        super().send(chunks, size)
+        if self.peer.secure and size > TLS_BUFFER:
+            self._watch()
+
     # What a WebSocket does differently.
 
     def _unblock(self) -> None:
@@ -249,34 +225,16 @@ class Connection(asyncio.BufferedProtocol):
         self.link.blocked = False
         self.flush()
 
-    def _take(self, data: bytes) -> None:
-        """Bytes arrived from the transport."""
-        self._deliver(data)
-
-    def _send(self, chunks: list[bytes], size: int) -> None:
-        """Write whole Control Packets to the transport."""
-        write_chunks(self.transport, chunks, size)
-
     # The Server's side.
 
-    def _deliver(self, data: bytes) -> None:
-        """Give the Server bytes of Control Packets."""
-        if not self._known or self._finished or self.state.closed:
-            return
-        turn = self.house.turn
-        turn.now = self.house.clock()
-        turn.congested = None
-        try:
-            self.house.server.received(self.state, data)
-        except Exception as fault:
-            self._fault(fault)
-            return
+    def wait_for(self, congested: Link | None) -> None:
+        """Read no more until an Authenticator has answered, or a congested Link has been emptied."""
         if self.state.pending is not None and self._asking is None:
             self.transport.pause_reading()
             self._question = _begun(self.state.pending)
             self._asking = self.house.loop.create_task(self._ask(self._question))
         else:
-            self._hold_back(self.house.turn.congested)
+            self._hold_back(congested)
 
     def _hold_back(self, receiver: Link | None) -> None:
         """Read no more until a congested receiver has caught up, or HOLD has passed.
@@ -305,7 +263,7 @@ class Connection(asyncio.BufferedProtocol):
         while question is not None:
             pending = self.state.pending
             answer = await self._answer(question)
-            if not self._known:
+            if not self.known:
                 break
             self.house.turn.now = self.house.clock()
             try:
@@ -313,7 +271,7 @@ class Connection(asyncio.BufferedProtocol):
                 if self.state.pending is pending:
                     raise RuntimeError("the Server took an answer and still waits for it")
             except Exception as fault:
-                self._fault(fault)
+                self.fault(fault)
                 break
             question = self._question = None if self.state.pending is None else _begun(self.state.pending)
         self._question = self._asking = None
@@ -332,16 +290,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def _lose(self, reason: str) -> None:
         """Tell the Server, once, that the Network Connection is gone."""
-        if not self._known:
+        if not self.known:
             return
-        self._known = False
+        self.known = False
         self.house.turn.now = self.house.clock()
         try:
             self.house.server.lost(self.state, reason)
         except Exception as fault:
             self.house.report(fault, self)
 
-    def _fault(self, fault: Exception) -> None:
+    def fault(self, fault: Exception) -> None:
         """A fault of ours costs this one Network Connection and nothing else."""
         self.house.report(fault, self)
         self._lose("a fault of the broker")
@@ -349,10 +307,15 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.link.close()
 
+    def give_up(self, fault: Exception) -> None:
+        """What cannot be written costs no other Network Connection its turn."""
+        self.house.report(fault, self)
+        self.abort("a fault of the broker")
+
     # Who is there, and whether it still listens.
 
     def _read_peer(self, accepted: socket.socket) -> None:
-        self.peer.secure = self.listener.tls is not None
+        self.peer.secure = self.framed = self.listener.tls is not None
         if accepted.family in (socket.AF_INET, socket.AF_INET6):
             try:
                 self.peer.address, self.peer.port = accepted.getpeername()[:2]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from amqtt.abc import Peer
@@ -89,11 +90,8 @@ class House:
         self.connections: set[Connection] = set()
         self._report = report
         self._emptied: asyncio.Future[None] | None = None
-        turn.wake = self.wake
-
-    def wake(self) -> None:
-        """Write what this turn sends when the callbacks that are ready now have run."""
-        self.loop.call_soon(self.turn.flush)
+        # What this turn sends is written when the callbacks that are ready now have run.
+        turn.wake = partial(self.loop.call_soon, turn.flush)
 
     def report(self, fault: BaseException, connection: Connection | None) -> None:
         """Tell the broker of a fault of ours; it must not do more harm than it has done."""

@@ -4,6 +4,7 @@ Frames and packets know nothing of each other: a packet may span frames and a fr
 several [MQTT-6.0.0-2], so what a frame carries is passed on as plain bytes.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -19,7 +20,6 @@ from websockets.typing import Subprotocol
 from amqtt.net.connection import Connection
 from amqtt.net.house import House
 from amqtt.net.listener import Listener
-from amqtt.net.outgoing import write_chunks
 
 MAXIMUM_REQUEST_SIZE = 16 * 1024
 """Bytes of an HTTP request: ten times what browsers send; nobody is known yet."""
@@ -50,6 +50,15 @@ class WebSocketConnection(Connection):
         self._answered = False
         self._unsent_control = b""
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is there; what is sent on it goes into frames."""
+        self.framed = True
+        super().connection_made(transport)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes arrived: frames, or what belongs to one."""
+        self._take(bytes(self.house.buffer[:nbytes]))
+
     def eof_received(self) -> None:
         """The peer closed its side, with or without a Close frame."""
         # Ctrl-C in a program that runs the event loop itself may have ended the parser half-way.
@@ -74,7 +83,7 @@ class WebSocketConnection(Connection):
         self._send_control()
         if payloads:
             self._buffered = 0
-            self._deliver(payloads[0] if len(payloads) == 1 else b"".join(payloads))
+            self.deliver(payloads[0] if len(payloads) == 1 else b"".join(payloads))
         if self._is_over() and not self._finished:
             self._lose("the WebSocket was closed")
             self.link.close()
@@ -130,10 +139,11 @@ class WebSocketConnection(Connection):
 
     # Sending.
 
-    def _send(self, chunks: list[bytes], size: int) -> None:
+    def send(self, chunks: list[bytes], size: int) -> None:
+        """Write whole Control Packets to the transport, in one frame."""
         if self._protocol.state is State.OPEN:
             self._answered = True
-            write_chunks(self.transport, [_header(size), *chunks], size)
+            super().send([_header(size), *chunks], size)
 
     def _send_control(self) -> None:
         """Send what the WebSocket itself has to say: its handshakes, Pong and Close frames.

@@ -24,7 +24,7 @@ class Turn:
 
     __slots__ = ("bytes_sent", "congested", "links", "now", "packets_sent", "wake")
 
-    def __init__(self, wake: Callable[[], None], now: float = 0.0) -> None:
+    def __init__(self, wake: Callable[[], object], now: float = 0.0) -> None:
         self.wake = wake
         self.now = now
         self.links: list[Link] = []

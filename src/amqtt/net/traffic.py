@@ -1,0 +1,109 @@
+"""The bytes of one Network Connection, both ways: what every Control Packet passes, and no more.
+
+It knows no asyncio, so that mypyc can compile it; `Connection` is what an event loop calls.
+"""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from amqtt.net.house import ConnectionState, House
+from amqtt.net.outgoing import write_chunks
+from amqtt.sessions.link import Link
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Traffic(ABC):
+    """What arrives is given to the Server at once, what the Link holds is written once per turn.
+
+    `known` says that the Server knows of the Network Connection, `flowing` that its transport takes
+    what is written. Everything that does not happen to every packet is the owner's, a subclass.
+    """
+
+    __slots__ = ("flowing", "framed", "house", "known", "link", "state", "transport")
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.link = Link(house.turn, self.flush, house.limits.maximum_unsent_bytes)
+        self.state: ConnectionState
+        self.transport: asyncio.Transport
+        self.known = False
+        self.flowing = False
+        self.framed = False
+        """Whether what is sent has to be put into frames first: see `send`."""
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Read into the one buffer of the event loop; it is copied out before anyone else reads."""
+        return self.house.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes arrived."""
+        self.deliver(bytes(self.house.buffer[:nbytes]))
+
+    def deliver(self, data: bytes) -> None:
+        """Give the Server bytes of Control Packets."""
+        if not self.known or self.link.closing:
+            return
+        house = self.house
+        turn = house.turn
+        turn.now = house.clock()
+        turn.congested = None
+        state = self.state
+        try:
+            house.server.received(state, data)
+        except Exception as fault:
+            self.fault(fault)
+            return
+        if state.pending is not None or turn.congested is not None:
+            self.wait_for(turn.congested)
+
+    def flush(self) -> None:
+        """End of the turn: write what the Link holds, then close if the Server said so."""
+        link = self.link
+        try:
+            if not self.flowing:
+                self.flush_nowhere()
+                return
+            chunks = link.chunks
+            if chunks and not link.blocked:
+                count = len(chunks)
+                turn = link.turn
+                turn.packets_sent += count
+                turn.bytes_sent += link.size
+                if count == 1 and not self.framed:
+                    self.transport.write(chunks[0])
+                else:
+                    self.send(chunks, link.size)
+                chunks.clear()
+                link.size = 0
+            if link.closing:
+                self.close()
+        except Exception as fault:
+            self.give_up(fault)
+
+    def send(self, chunks: list[bytes], size: int) -> None:
+        """Write whole Control Packets to the transport."""
+        write_chunks(self.transport, chunks, size)
+
+    # The owner's.
+
+    @abstractmethod
+    def wait_for(self, congested: Link | None) -> None:
+        """Read no more until an Authenticator has answered, or a congested Link has been emptied."""
+
+    @abstractmethod
+    def flush_nowhere(self) -> None:
+        """The Link holds bytes, and there is no transport, or none any more."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """The Server wants the Network Connection to be closed."""
+
+    @abstractmethod
+    def fault(self, fault: Exception) -> None:
+        """An error of ours happened while the Server was at work."""
+
+    @abstractmethod
+    def give_up(self, fault: Exception) -> None:
+        """An error of ours happened while the Link was written."""
