@@ -86,3 +86,14 @@ def test_several_backlogs_are_counted_together_and_one_is_cleared_alone() -> Non
     first.clear()
     assert (len(first), first.size, len(second), second.size) == (0, 0, 3, 12)
     assert (counters.queued_messages, counters.queued_bytes) == (3, 12)
+
+
+def test_what_is_put_back_comes_first_and_in_its_order() -> None:
+    backlog = Backlog(3, 100, Counters())
+    for payload in (b"1", b"22", b"333"):
+        backlog.put(outgoing(payload))
+    size = backlog.size
+    first, second = backlog.pop(), backlog.pop()
+    backlog.put_back([first, second])
+    assert [waiting.message.payload for waiting in backlog] == [b"1", b"22", b"333"]
+    assert (backlog.size, counted(backlog)) == (size, (3, size))

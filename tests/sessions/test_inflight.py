@@ -209,3 +209,24 @@ def test_nothing_is_left_after_the_end_of_the_session() -> None:
     assert not inflight.is_resending
     assert inflight.take_releases() == []
     assert inflight.next_to_resend() is None
+
+
+def test_a_reserved_packet_identifier_is_nobody_elses_until_it_is_released() -> None:
+    inflight, several = opened(1)
+    reserved = inflight.reserve()
+    assert reserved not in (0, several[0].packet_id)
+    inflight._last_id = reserved - 1
+    other = Outgoing(Message("a", b""), 1, False)
+    inflight.open(other)
+    assert other.packet_id != reserved
+    assert inflight.acknowledge(PUBACK, reserved, False) == QUEUED
+    inflight.release(reserved)
+    inflight._last_id = reserved - 1
+    assert inflight.reserve() == reserved
+
+
+def test_a_reserved_packet_identifier_is_never_sent_again() -> None:
+    inflight, several = opened(1)
+    inflight.reserve()
+    inflight.resume(100)
+    assert resent(inflight) == several

@@ -6,6 +6,7 @@ from amqtt.message import NEVER, Message
 from amqtt.sessions.aliases import OutgoingAliases
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
+from amqtt.sessions.inflight import Outgoing
 from amqtt.sessions.permissions import Permissions
 from amqtt.sessions.session import RETAINED_PER_TURN, RetainedDelivery, Session
 from amqtt.topics.retained import RetainedMessages
@@ -572,3 +573,14 @@ def test_the_end_of_the_session_leaves_nothing_behind(talk: Talk) -> None:
 
 def test_a_message_without_an_expiry_never_expires() -> None:
     assert Message("t", b"", properties=properties()).expires_at == NEVER
+
+
+def test_it_tells_of_what_it_will_never_send(talk: Talk) -> None:
+    dropped: list[tuple[bytes, int]] = []
+    talk.session.on_dropped = lambda outgoing, code: dropped.append((outgoing.message.payload, code))
+    talk.attach(maximum_packet_size=20)
+    talk.session.assure(Outgoing(Message("t", bytes(30)), 1, False))
+    talk.detach()
+    talk.session.assure(Outgoing(Message("t", b"old", expires_at=talk.peer.turn.now), 1, False))
+    talk.attach()
+    assert dropped == [(bytes(30), 0x95), (b"old", 0x80)]

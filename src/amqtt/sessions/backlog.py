@@ -48,6 +48,14 @@ class Backlog:
         self._counters.queued_bytes += size
         return True
 
+    def put_back(self, taken: list[Outgoing]) -> None:
+        """Put these in front of all that wait, in their order: they were inside before, so they fit."""
+        self._waiting.extendleft(reversed(taken))
+        size = sum(outgoing.message.size for outgoing in taken)
+        self.size += size
+        self._counters.queued_messages += len(taken)
+        self._counters.queued_bytes += size
+
     def pop(self) -> Outgoing:
         """Take the oldest; IndexError when it is empty."""
         outgoing = self._waiting.popleft()

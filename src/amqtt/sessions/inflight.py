@@ -13,6 +13,8 @@ AWAITS_PUBACK: Final = 1
 AWAITS_PUBREC: Final = 2
 AWAITS_PUBCOMP: Final = 3
 COMPLETE: Final = 4
+RESERVED: Final = 5
+"""Of no message: the Packet Identifier of a SUBSCRIBE or UNSUBSCRIBE that awaits its answer."""
 
 HANDSHAKE: Final[dict[tuple[int, int], int]] = {
     (AWAITS_PUBACK, PUBACK): COMPLETE,
@@ -52,6 +54,9 @@ class Outgoing:
         self.sent = False
 
 
+_NO_MESSAGE: Final = Message("", b"")
+
+
 class Inflight:
     """The QoS 1 and 2 messages sent to a Client and not completely acknowledged, in sending order.
 
@@ -87,6 +92,15 @@ class Inflight:
 
     def open(self, outgoing: Outgoing) -> None:
         """Give it an unused Packet Identifier and count it as sent [MQTT-2.2.1-4]."""
+        packet_id = self._unused_id()
+        outgoing.packet_id = packet_id
+        outgoing.state = AWAITS_PUBACK if outgoing.qos == 1 else AWAITS_PUBREC
+        outgoing.sent = True
+        self.entries[packet_id] = outgoing
+        self._counters.inflight_out += 1
+        self.unacknowledged += 1
+
+    def _unused_id(self) -> int:
         packet_id = self._last_id
         entries = self.entries
         while True:
@@ -94,12 +108,20 @@ class Inflight:
             if packet_id not in entries:
                 break
         self._last_id = packet_id
-        outgoing.packet_id = packet_id
-        outgoing.state = AWAITS_PUBACK if outgoing.qos == 1 else AWAITS_PUBREC
-        outgoing.sent = True
-        entries[packet_id] = outgoing
-        self._counters.inflight_out += 1
-        self.unacknowledged += 1
+        return packet_id
+
+    def reserve(self) -> int:
+        """An unused Packet Identifier for a SUBSCRIBE or UNSUBSCRIBE of ours [MQTT-2.2.1-3]."""
+        packet_id = self._unused_id()
+        reserved = Outgoing(_NO_MESSAGE, 0, False)
+        reserved.packet_id = packet_id
+        reserved.state = RESERVED
+        self.entries[packet_id] = reserved
+        return packet_id
+
+    def release(self, packet_id: int) -> None:
+        """Give back what `reserve` gave [MQTT-2.2.1-4]."""
+        del self.entries[packet_id]
 
     def discard(self, outgoing: Outgoing) -> None:
         """Forget one as if it had been completely acknowledged."""

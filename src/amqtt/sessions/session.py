@@ -45,13 +45,14 @@ class Session(Subscriber):
     Connection is open. `inherited` is whether what waits was meant for another user, or for
     Subscriptions that were refused since: each of it must then be permitted anew. `owner` is the
     user whose it is, "" without a user name, None until a Client has come for it: it goes with the
-    Session wherever that is kept, and nobody else may resume it.
+    Session wherever that is kept, and nobody else may resume it. `on_dropped` is told of a QoS 1 or
+    2 message that will never be sent after all, and of the Reason Code that says why.
     """
 
     __slots__ = (
         "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "inherited",
-        "link", "maximum_packet_size", "on_queued", "owner", "permissions", "received", "retained",
-        "subscriptions", "version", "will",
+        "link", "maximum_packet_size", "on_dropped", "on_queued", "owner", "permissions", "received",
+        "retained", "subscriptions", "version", "will",
     )
 
     def __init__(
@@ -70,6 +71,7 @@ class Session(Subscriber):
         self.expiry_interval = 0
         self.counters = counters
         self.on_queued: Callable[[Session, Message], None] | None = None
+        self.on_dropped: Callable[[Outgoing, int], None] | None = None
         self.link: Link | None = None
         self.version = MQTT_5
         self.maximum_packet_size = LARGEST_PACKET
@@ -124,7 +126,7 @@ class Session(Subscriber):
         retain = message.retain and target.retain_as_published
         if qos == 0:
             return self._send_once(message, retain, target.identifiers)
-        return self._assure(Outgoing(message, qos, retain, target.identifiers, target.group))
+        return self.assure(Outgoing(message, qos, retain, target.identifiers, target.group))
 
     def _send_once(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:
         """Send at QoS 0: now or never [MQTT-4.3.1-1]."""
@@ -144,8 +146,8 @@ class Session(Subscriber):
         self.counters.delivered += 1
         return True
 
-    def _assure(self, outgoing: Outgoing) -> bool:
-        """Send at QoS 1 or 2 if the Client can take it now, else queue it."""
+    def assure(self, outgoing: Outgoing) -> bool:
+        """Send at QoS 1 or 2 if the peer can take it now, else queue it; False when neither is possible."""
         if self.available and not self.inflight.is_resending:
             self._send_assured(outgoing)
             return True
@@ -168,10 +170,15 @@ class Session(Subscriber):
             outgoing.identifiers,
         )
         if self._is_too_large(packet):
-            self.inflight.discard(outgoing)
+            self._drop_too_large(outgoing)
             return
         link.send(packet)
         self.counters.delivered += 1
+
+    def _drop_too_large(self, outgoing: Outgoing) -> None:
+        self.inflight.discard(outgoing)
+        if self.on_dropped is not None:
+            self.on_dropped(outgoing, ReasonCode.PACKET_TOO_LARGE)
 
     def _packet(
         self,
@@ -242,6 +249,8 @@ class Session(Subscriber):
             outgoing = backlog.pop()
             if outgoing.message.is_expired(link.turn.now):  # [MQTT-3.3.2-5]
                 self.counters.dropped_expired += 1
+                if self.on_dropped is not None:
+                    self.on_dropped(outgoing, ReasonCode.UNSPECIFIED_ERROR)
             elif self.inherited and not self._is_permitted_anew(outgoing.message):
                 self.counters.dropped_refused += 1
             else:
@@ -274,7 +283,7 @@ class Session(Subscriber):
             outgoing.identifiers,
         )
         if self._is_too_large(packet):
-            self.inflight.discard(outgoing)
+            self._drop_too_large(outgoing)
             return
         link.send(packet)
         self.counters.delivered += 1
