@@ -1,5 +1,6 @@
 # make run     a broker on 127.0.0.1:1883, in the foreground
 # make test    install what the tests need, then every check and every test
+#              the tests run twice: plain Python from src, then the compiled package as installed
 # make check   lint, types and floors alone
 # make bench   the benchmarks, beside Mosquitto
 # make docs    the generated pages of docs/reference
@@ -13,16 +14,18 @@ PY       := $(VENV)/bin/python
 RUN      := $(VENV)/.ready-to-run
 TEST     := $(VENV)/.ready-to-test
 CLIENTS  := tests/clients/node_modules
-PROJECT  := pyproject.toml $(wildcard setup.py)
+BUILT    := $(VENV)/.built
+PROJECT  := pyproject.toml setup.py
+SOURCES  := $(PROJECT) $(shell find src -name '*.py')
 
 # Debian keeps mosquitto in /usr/sbin, which is not on everyone's path.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest bench docs clean system-packages
+.PHONY: run test check pytest pytest-pure pytest-compiled bench docs clean system-packages
 
-run: $(RUN)
+run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
 
 test: $(TEST) system-packages $(CLIENTS)/.ready
@@ -35,10 +38,16 @@ check: $(TEST)
 	$(PY) -m mypy tests/support --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
 	$(VENV)/bin/lint-imports
 
-pytest: $(TEST)
-	$(PY) -m pytest --cov --cov-report=term-missing:skip-covered
+pytest: pytest-pure pytest-compiled
 
-bench: $(TEST)
+# Floors 0 to 5 are measured where they are plain Python: C has no lines to count.
+pytest-pure: $(TEST) $(BUILT)
+	PYTHONPATH=src AMQTT_FORM=pure $(PY) -m pytest --cov --cov-report=term-missing:skip-covered
+
+pytest-compiled: $(TEST) $(BUILT)
+	AMQTT_FORM=compiled $(PY) -m pytest
+
+bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto
 	$(PY) -m benchmarks $(BENCH)
 
@@ -57,12 +66,18 @@ $(PY):
 	@tools/virtual_environment.sh "$(PYTHON)" "$(VENV)"
 
 $(RUN): $(PROJECT) | $(PY)
-	$(PY) -m pip install --quiet --editable '.[fast]'
-	@touch $@
+	$(PY) -m pip install --quiet '.[fast]'
+	@touch $@ $(BUILT)
 
 $(TEST): $(PROJECT) | $(PY)
-	$(PY) -m pip install --quiet --editable '.[fast,test]'
-	@touch $@ $(RUN)
+	$(PY) -m pip install --quiet '.[fast,test]'
+	@touch $@ $(RUN) $(BUILT)
+
+# What is installed is what its users have: compiled where there is a C compiler.
+$(BUILT): $(SOURCES) | $(RUN)
+	rm -rf build
+	$(PY) -m pip install --quiet --no-deps --force-reinstall .
+	@touch $@
 
 $(CLIENTS)/.ready: tests/clients/package.json tests/clients/package-lock.json | system-packages
 	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -168,7 +168,7 @@ def test_version_says_what_runs(start: Start) -> None:
     assert process.returncode == 0
     python = ".".join(map(str, sys.version_info[:3]))
     begin = re.escape(f"amqtt {amqtt.__version__} (Python {python}, ")
-    assert re.fullmatch(begin + r"(uvloop|asyncio), pure\)\n", said)
+    assert re.fullmatch(begin + r"(uvloop|asyncio), (pure|compiled)\)\n", said)
 
 
 def test_the_command_amqtt_is_the_same() -> None:

@@ -52,7 +52,7 @@ def told_as(events: list[Event]) -> list[tuple[object, ...]]:
     """Each event as its class and its attributes, in the order of their names."""
     told: list[tuple[object, ...]] = []
     for event in events:
-        names: tuple[str, ...] = tuple(type(event).__slots__)
+        names = sorted(name for name in dir(event) if not name.startswith("_"))
         told.append((type(event), *(getattr(event, name) for name in names if name != "peer")))
     return told
 

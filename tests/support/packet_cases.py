@@ -51,6 +51,13 @@ class FaultCase(NamedTuple):
     reason_code: int
 
 
+def present(properties: Properties | None) -> dict[str, object]:
+    """The properties that are there, by name: what they are in both forms, plain and compiled."""
+    absent = Properties()
+    values = {row.attribute: getattr(properties, row.attribute) for row in TABLE}
+    return {name: value for name, value in values.items() if value != getattr(absent, name)}
+
+
 def properties_of(**values: object) -> Properties:
     properties = Properties()
     for attribute, value in values.items():

@@ -196,8 +196,8 @@ class Server:
                     return
             if state.decoder.error is not None:
                 raise state.decoder.error
-        except PeerError as fault:
-            self._fail(state, fault.reason_code, str(fault))
+        except PeerError as error:
+            self._fail(state, error.reason_code, str(error))
         except Exception as fault:
             self._report(fault)
             self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")

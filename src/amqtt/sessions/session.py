@@ -50,16 +50,17 @@ class Session(Subscriber):
     """
 
     __slots__ = (
-        "aliases", "backlog", "client_id", "counters", "expiry_interval", "inflight", "inherited",
-        "link", "maximum_packet_size", "on_dropped", "on_queued", "owner", "permissions", "received",
-        "retained", "subscriptions", "version", "will",
+        "_permissions", "_receives_everything", "aliases", "backlog", "client_id", "counters",
+        "expiry_interval", "inflight", "inherited", "link", "maximum_packet_size", "on_dropped", "on_queued",
+        "owner", "received", "retained", "subscriptions", "version", "will",
     )
 
     def __init__(
         self, client_id: str, permissions: Permissions, backlog: Backlog, counters: Counters
     ) -> None:
         self.client_id = client_id
-        self.permissions = permissions
+        self._permissions = permissions
+        self._receives_everything = permissions.receives_everything
         self.owner: str | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.inflight = Inflight(counters)
@@ -76,6 +77,16 @@ class Session(Subscriber):
         self.version = MQTT_5
         self.maximum_packet_size = LARGEST_PACKET
         self.aliases: OutgoingAliases | None = None
+
+    @property
+    def permissions(self) -> Permissions:
+        """What its Client may do."""
+        return self._permissions
+
+    @permissions.setter
+    def permissions(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+        self._receives_everything = permissions.receives_everything
 
     @property
     def available(self) -> bool:
@@ -119,7 +130,7 @@ class Session(Subscriber):
             if local is None:
                 return True
             target = local
-        if not self.permissions.receives_everything and not self.permissions.may_receive(message.topic):
+        if not self._receives_everything and not self._permissions.may_receive(message.topic):
             self.counters.dropped_refused += 1
             return False
         qos = message.qos if message.qos < target.qos else target.qos

@@ -1,7 +1,8 @@
 """Subscriptions, and the tree that knows which of them match a Topic Name."""
 
-from abc import ABC, abstractmethod
 from typing import Final, TypeAlias
+
+from mypy_extensions import mypyc_attr
 
 from amqtt.message import Message
 from amqtt.topics.filter_tree import FilterTree
@@ -40,7 +41,8 @@ class Subscription:
         self.identifier = identifier
 
 
-class Subscriber(ABC):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Subscriber:
     """Anything a Message can be given to: a Session, a shared group, a callback of the program.
 
     `client_id` is compared with `Message.publisher` for No Local [MQTT-3.8.3-3]; "" for what is
@@ -57,9 +59,9 @@ class Subscriber(ABC):
         """Whether it can be sent to at once, without queuing."""
         return True
 
-    @abstractmethod
     def deliver(self, message: Message, target: "Target") -> bool:
         """Take the Message as `target` says; False when it could be neither sent nor queued."""
+        raise TypeError(f"{type(self).__name__} does not say how it takes a Message")
 
 
 class Target:

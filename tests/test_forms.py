@@ -1,0 +1,17 @@
+"""The package has two forms, plain Python and compiled; `make test` runs the suite in both."""
+
+import os
+
+import pytest
+
+from amqtt.cli.version import form, version_line
+
+
+@pytest.mark.skipif("AMQTT_FORM" not in os.environ, reason="nobody said which form this run is to be")
+def test_this_run_is_of_the_form_that_it_says() -> None:
+    wanted = os.environ["AMQTT_FORM"]
+    assert form() == wanted
+
+
+def test_the_version_line_says_which_form_runs() -> None:
+    assert version_line().endswith(f", {form()})")
