@@ -4,16 +4,19 @@ from typing import Annotated
 
 import typer
 
-from amqtt.cli import acl, passwords
+from amqtt.cli import acl, certificates, passwords
 from amqtt.cli.check import check
+from amqtt.cli.convert import convert_mosquitto
 from amqtt.cli.serve import Config, Debug, serve
 from amqtt.cli.version import version_line
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(serve)
 app.command()(check)
+app.command("convert")(convert_mosquitto)
 app.add_typer(passwords.app, name="passwd")
 app.add_typer(acl.app, name="acl")
+app.add_typer(certificates.app, name="certs")
 
 
 def _print_version(wanted: bool) -> None:

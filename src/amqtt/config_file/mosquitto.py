@@ -1,0 +1,290 @@
+"""A mosquitto.conf as a configuration of ours, and what of it could not be carried over.
+
+Nobody may get in, or do, what Mosquitto would have refused: where a rule cannot be carried over,
+what it ruled is closed, and said to be.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from amqtt.config_file import load
+from amqtt.config_file.mosquitto_keys import ELSEWHERE, LIMITS, NEEDLESS, SECURITY, Remark, duration, truth
+from amqtt.errors import BrokerError, ConfigurationError, Mistake
+
+DEEPEST_INCLUDE: Final = 10
+"""Files that include files."""
+LARGEST_FILE: Final = 1024 * 1024
+"""Bytes."""
+
+_OF_TLS: Final = ("cafile", "capath", "certfile", "keyfile", "crlfile", "ciphers")
+_CLOSED: Final[Mapping[str, object]] = {}
+"""The section `auth` that admits nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One setting of a mosquitto.conf and where it stands."""
+
+    place: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The configuration as plain data, and a remark for everything that is not quite the same."""
+
+    configuration: Mapping[str, Any]
+    remarks: tuple[Remark, ...]
+
+
+def convert(path: Path) -> Conversion:
+    """The mosquitto.conf of this path in our terms; ConfigurationError where it cannot be read."""
+    conversion = _Conversion()
+    for line in read_lines(path):
+        conversion.take(line)
+    return conversion.result()
+
+
+def read_lines(path: Path, depth: int = 0) -> Iterator[Line]:
+    """Every setting, those of included folders in their place."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError([Mistake(f"it cannot be read: {error.strerror}", "", str(path))]) from error
+    except UnicodeDecodeError:
+        raise ConfigurationError([Mistake("it is not UTF-8", "", str(path))]) from None
+    if len(data) > LARGEST_FILE or depth > DEEPEST_INCLUDE:
+        raise ConfigurationError([Mistake("it is too large, or includes itself", "", str(path))])
+    for number, written in enumerate(text.splitlines(), start=1):
+        stripped = written.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        key, _, value = stripped.partition(" ")
+        if key == "include_dir":
+            for included in sorted(Path(value.strip()).glob("*.conf")):
+                yield from read_lines(included, depth + 1)
+        else:
+            yield Line(f"{path}:{number}", key, value.strip())
+
+
+class _Conversion:
+    """What was understood so far: the settings of each Listener, and those of the whole broker."""
+
+    def __init__(self) -> None:
+        self._remarks: list[Remark] = []
+        self._whole: dict[str, Any] = {}
+        self._limits: dict[str, Any] = {}
+        self._listeners: list[dict[str, Any]] = [{}]
+        self._security: list[dict[str, Line]] = [{}]
+        self._each_its_own = False
+        self._ruled_elsewhere: set[str] = set()
+        self._bridge = ""
+        self._takers: Mapping[str, Callable[[Line], None]] = {
+            "listener": self._listener, "port": self._port, "bind_address": self._address,
+            "protocol": self._protocol, "max_connections": self._connections, "socket_domain": self._domain,
+            "require_certificate": self._certificate, "tls_version": self._tls_version,
+            "websockets_origin": self._origin, "per_listener_settings": self._per_listener,
+            "sys_interval": self._sys, "persistent_client_expiration": self._expiry,
+            "retain_available": self._retain, "connection": self._connection,
+        }  # fmt: skip
+
+    # -- taking lines
+
+    def take(self, line: Line) -> None:
+        """Understand one setting."""
+        if self._bridge:
+            # What follows `connection` is the bridge's until a listener begins.
+            if line.key not in ("listener", "connection"):
+                return
+            self._bridge = ""
+        try:
+            self._take(line)
+        except ValueError as error:
+            self._remark(line, f"{error}; left out")
+
+    def _take(self, line: Line) -> None:
+        listener = self._listeners[-1]
+        if line.key in self._takers:
+            self._takers[line.key](line)
+        elif line.key in _OF_TLS:
+            listener[line.key] = line.value
+        elif line.key in SECURITY:
+            self._security[-1][line.key] = line
+        elif line.key in LIMITS:
+            self._limit(line)
+        elif line.key.startswith(("auth_opt_", "plugin_opt_")):
+            return
+        elif line.key in ELSEWHERE:
+            closes, text = ELSEWHERE[line.key]
+            self._ruled_elsewhere |= set(closes)
+            self._remark(line, text)
+        elif line.key in NEEDLESS:
+            self._remark(line, NEEDLESS[line.key], harmless=True)
+        else:
+            self._remark(line, "it is not known here")
+
+    def _remark(self, line: Line, text: str, harmless: bool = False) -> None:
+        self._remarks.append(Remark(line.place, line.key, text, harmless))
+
+    def _listener(self, line: Line) -> None:
+        port, _, where = line.value.partition(" ")
+        where = where.strip()
+        if port == "0" and where:
+            self._listeners.append({"type": "unix", "path": where})
+        else:
+            self._listeners.append({"type": "tcp", "bind": _bind(where, _whole(port))})
+        self._security.append({})
+
+    def _port(self, line: Line) -> None:
+        self._listeners[0]["port"] = _whole(line.value)
+
+    def _address(self, line: Line) -> None:
+        self._listeners[0]["address"] = line.value
+
+    def _protocol(self, line: Line) -> None:
+        kinds = {"mqtt": "tcp", "websockets": "ws"}
+        if line.value not in kinds:
+            raise ValueError(f"there is no protocol {line.value!r} here")
+        if self._listeners[-1].get("type") != "unix":
+            self._listeners[-1]["type"] = kinds[line.value]
+
+    def _connections(self, line: Line) -> None:
+        if line.value != "-1":
+            self._listeners[-1]["max-connections"] = _whole(line.value)
+
+    def _domain(self, line: Line) -> None:
+        self._remark(line, "bind names an address instead, such as 0.0.0.0:1883 or [::]:1883")
+
+    def _certificate(self, line: Line) -> None:
+        self._listeners[-1]["require-certificate"] = truth(line.value)
+
+    def _tls_version(self, line: Line) -> None:
+        versions = {"tlsv1.3": "1.3", "tlsv1.2": "1.2"}
+        if line.value not in versions:
+            raise ValueError("TLS is 1.2 or newer here")
+        self._listeners[-1]["minimum-tls-version"] = versions[line.value]
+
+    def _origin(self, line: Line) -> None:
+        self._listeners[-1].setdefault("allowed-origins", []).append(line.value)
+
+    def _per_listener(self, line: Line) -> None:
+        self._each_its_own = truth(line.value)
+
+    def _sys(self, line: Line) -> None:
+        self._whole["sys-interval"] = _whole(line.value)
+
+    def _expiry(self, line: Line) -> None:
+        self._whole["session-expiry-interval"] = duration(line.value)
+
+    def _retain(self, line: Line) -> None:
+        self._limits["retain-available"] = truth(line.value)
+
+    def _connection(self, line: Line) -> None:
+        self._bridge = line.value
+        self._remark(line, "there are no bridges here; all that belongs to this one is left out")
+
+    def _limit(self, line: Line) -> None:
+        keys, unbounded, off = LIMITS[line.key]
+        value: int | None = _whole(line.value)
+        if value == 0 and off is not None:
+            value = unbounded
+        if value is None:
+            self._remark(line, f"there is always a bound here; {', '.join(keys)} stays as it is by default")
+            return
+        for key in keys:
+            self._limits[key] = value
+
+    # -- putting it together
+
+    def result(self) -> Conversion:
+        """All that was understood, in an order that reads well."""
+        found: dict[str, Any] = {}
+        opened = self._opened()
+        if opened:
+            found["listeners"] = opened
+        found |= self._access(bool(opened))
+        found |= self._whole
+        if self._limits:
+            found["limits"] = self._limits
+        return Conversion(self._usable(found), tuple(self._remarks))
+
+    def _opened(self) -> dict[str, Any]:
+        first, *others = self._listeners
+        port, address = first.pop("port", None), first.pop("address", "")
+        if port is not None or address:
+            first = {"type": "tcp", "bind": _bind(address, port or 1883), **first}
+            others.insert(0, first)
+        elif others and first:
+            self._remarks.append(Remark("", "listener", "what stood before the first one is left out", False))
+        elif not others and first.get("certfile"):
+            others = [{"type": "tcp", "bind": "localhost:1883", **first}]
+        names: dict[str, Any] = {}
+        for number, listener in enumerate(others, start=1):
+            settings = dict(listener)
+            if settings.get("certfile"):
+                settings["ssl"] = True
+            else:
+                for key in (*_OF_TLS, "require-certificate", "minimum-tls-version"):
+                    settings.pop(key, None)
+            names["default" if len(others) == 1 else f"listener-{number}"] = settings
+        return names
+
+    def _access(self, has_listeners: bool) -> dict[str, Any]:
+        security = self._one_security()
+        if security is None:
+            text = "the listeners have rules of their own, and here all have the same: nobody may enter"
+            self._remarks.append(Remark("", "per_listener_settings", text, False))
+            return {"auth": dict(_CLOSED)}
+        found: dict[str, Any] = {}
+        values = {key: line.value for key, line in security.items()}
+        # Since Mosquitto 2.0 a listener that is configured admits nobody unless it is told to.
+        anonymous = truth(values["allow_anonymous"]) if "allow_anonymous" in values else not has_listeners
+        auth: dict[str, Any] = {"allow-anonymous": anonymous and "auth" not in self._ruled_elsewhere}
+        if "password_file" in values:
+            auth["password-file"] = values["password_file"]
+        found["auth"] = auth
+        if "acl_file" in values:
+            found["topic-check"] = {"enabled": True, "acl-file": values["acl_file"]}
+        elif "topics" in self._ruled_elsewhere:
+            found["topic-check"] = {"enabled": True, "plugins": []}
+            text = "a plugin ruled the topics; here nothing is granted until you write rules"
+            self._remarks.append(Remark("", "plugin", text, False))
+        return found
+
+    def _one_security(self) -> Mapping[str, Line] | None:
+        """The rules of access that all Listeners have; None: they differ."""
+        if not self._each_its_own:
+            return {key: line for rules in self._security for key, line in rules.items()}
+        stated = self._security[1:] or self._security
+        rules = [{key: line.value for key, line in each.items()} for each in stated]
+        return stated[0] if all(each == rules[0] for each in rules) else None
+
+    def _usable(self, found: dict[str, Any]) -> dict[str, Any]:
+        """The same without the limits that are out of their range here."""
+        try:
+            load(found)
+        except ConfigurationError as error:
+            for mistake in error.mistakes:
+                section, _, key = mistake.path.partition(".")
+                target = found.get(section, {}) if key else found
+                if section in ("limits", "session-expiry-interval", "sys-interval"):
+                    target.pop(key or section, None)
+                self._remarks.append(Remark("", mistake.path, f"{mistake.text}; left out", False))
+        except BrokerError as error:
+            self._remarks.append(Remark("", "", str(error), False))
+        return found
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _bind(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,165 @@
+"""`amqtt convert`: what a mosquitto.conf says, in our words, and never more than it allowed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from amqtt.cli.command import app
+from amqtt.config_file import load
+
+WHOLE = """\
+# a broker of a family
+listener 1883 127.0.0.1
+max_connections 7
+listener 9001
+protocol websockets
+websockets_origin https://a.example
+listener 0 /run/mosquitto.sock
+listener 8883 ::1
+certfile /c.pem
+keyfile /k.pem
+cafile /ca.pem
+require_certificate true
+tls_version tlsv1.3
+password_file /passwd
+acl_file /acl
+max_inflight_messages 0
+max_queued_messages 50
+max_packet_size 100000
+max_keepalive 600
+persistent_client_expiration 2w
+sys_interval 30
+retain_available false
+"""
+
+
+def converted(folder: Path, text: str, status: int = 0) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The configuration, and the remarks that are not harmless."""
+    path = folder / "mosquitto.conf"
+    path.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["convert", "--json", str(path)])
+    assert result.exit_code == status, result.output
+    report = json.loads(result.stdout)
+    load(report["configuration"])
+    return report["configuration"], [remark for remark in report["remarks"] if not remark["harmless"]]
+
+
+def test_what_both_know_is_carried_over(tmp_path: Path) -> None:
+    assert converted(tmp_path, WHOLE) == ({
+        "listeners": {
+            "listener-1": {"type": "tcp", "bind": "127.0.0.1:1883", "max-connections": 7},
+            "listener-2": {"type": "ws", "bind": ":9001", "allowed-origins": ["https://a.example"]},
+            "listener-3": {"type": "unix", "path": "/run/mosquitto.sock"},
+            "listener-4": {
+                "type": "tcp", "bind": "[::1]:8883", "certfile": "/c.pem", "keyfile": "/k.pem",
+                "cafile": "/ca.pem", "require-certificate": True, "minimum-tls-version": "1.3", "ssl": True,
+            },
+        },
+        "auth": {"allow-anonymous": False, "password-file": "/passwd"},
+        "topic-check": {"enabled": True, "acl-file": "/acl"},
+        "sys-interval": 30,
+        "session-expiry-interval": 14 * 86400,
+        "limits": {
+            "maximum-inflight": 65535, "receive-maximum": 65535, "maximum-queued-messages": 50,
+            "maximum-packet-size": 100000, "maximum-keep-alive": 600, "retain-available": False,
+        },
+    }, [])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "auth"),
+    [
+        ("", {"allow-anonymous": True}),
+        ("listener 1883\n", {"allow-anonymous": False}),
+        ("port 1883\n", {"allow-anonymous": False}),
+        ("listener 1883\nallow_anonymous true\n", {"allow-anonymous": True}),
+        ("plugin /x.so\n", {"allow-anonymous": False}),
+        ("listener 1883\nallow_anonymous true\nauth_plugin /x.so\n", {"allow-anonymous": False}),
+        ("allow_anonymous true\nlistener 1\nuse_identity_as_username true\n", {"allow-anonymous": False}),
+        ("listener 1883\npassword_file p\n", {"allow-anonymous": False, "password-file": "p"}),
+        ("per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\n", {}),
+        (
+            "per_listener_settings true\nlistener 1\nallow_anonymous 1\nlistener 2\nallow_anonymous 1\n",
+            {"allow-anonymous": True},
+        ),
+    ],
+)
+def test_nobody_gets_in_whom_mosquitto_would_refuse(tmp_path: Path, text: str, auth: dict[str, Any]) -> None:
+    assert converted(tmp_path, text)[0]["auth"] == auth
+
+
+def test_where_a_plugin_ruled_the_topics_nothing_is_granted(tmp_path: Path) -> None:
+    configuration, remarks = converted(tmp_path, "listener 1883\nplugin /x.so\nplugin_opt_a b\n")
+    assert configuration["topic-check"] == {"enabled": True, "plugins": []}
+    assert {remark["key"] for remark in remarks} == {"plugin"}
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("nonsense 3", "nonsense"),
+        ("connection cloud\naddress 1.2.3.4\ntopic # both", "connection"),
+        ("tls_version tlsv1.1", "tls_version"),
+        ("max_queued_messages 0", "max_queued_messages"),
+        ("max_packet_size 20", "limits.maximum-packet-size"),
+        ("sys_interval many", "sys_interval"),
+        ("persistent_client_expiration 3 days", "persistent_client_expiration"),
+        ("mount_point a/", "mount_point"),
+        ("retain_available perhaps", "retain_available"),
+        ("protocol http_api", "protocol"),
+    ],
+)
+def test_what_is_not_carried_over_is_said(tmp_path: Path, line: str, key: str) -> None:
+    _, remarks = converted(tmp_path, f"listener 1883\n{line}\n")
+    assert [remark["key"] for remark in remarks] == [key]
+
+
+def test_after_a_bridge_a_listener_is_read_again(tmp_path: Path) -> None:
+    configuration, _ = converted(tmp_path, "connection c\naddress a\nlistener 1884\n")
+    assert configuration["listeners"] == {"default": {"type": "tcp", "bind": ":1884"}}
+
+
+def test_included_folders_are_read_in_their_place(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "b.conf").write_text("sys_interval 7\n", encoding="utf-8")
+    (tmp_path / "conf.d" / "a.conf").write_text("sys_interval 5\n", encoding="utf-8")
+    (tmp_path / "conf.d" / "c.txt").write_text("sys_interval 9\n", encoding="utf-8")
+    configuration, _ = converted(tmp_path, f"include_dir {tmp_path}/conf.d\n")
+    assert configuration["sys-interval"] == 7
+
+
+@pytest.mark.parametrize("content", [b"\xff\n", b"include_dir .\n"])
+def test_what_cannot_be_read_is_one_message_and_exit_status_1(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "self.conf"
+    path.write_bytes(content)
+    result = CliRunner().invoke(app, ["convert", str(path)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("amqtt: ")
+
+
+def test_the_yaml_says_itself_what_is_missing(tmp_path: Path) -> None:
+    path, output = tmp_path / "mosquitto.conf", tmp_path / "amqtt.yaml"
+    path.write_text("listener 1883\nallow_anonymous true\nnonsense 3\nlog_type all\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["convert", str(path), "-o", str(output)])
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0] == f"{path}:3: nonsense: it is not known here"
+    assert "log_type" not in result.stderr
+    text = output.read_text(encoding="utf-8")
+    assert "#   " + f"{path}:3: nonsense: it is not known here" in text
+    assert "log_type" in text
+    assert yaml.safe_load(text)["auth"] == {"allow-anonymous": True}
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "mosquitto.conf"
+    path.write_text("", encoding="utf-8")
+    result = CliRunner().invoke(app, ["convert", str(path), "-o", str(path)])
+    assert result.exit_code == 1
+    assert path.read_text(encoding="utf-8") == ""
