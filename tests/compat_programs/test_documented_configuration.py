@@ -10,7 +10,7 @@ from support.installed import Environment, Starts
 from support.paho_client import Connects
 from support.tls import Authority
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("programs")]
 
 DOCUMENTED = """\
 listeners:

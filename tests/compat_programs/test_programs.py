@@ -12,7 +12,7 @@ from support.commands import Commands, Mosquitto
 from support.installed import Environment, Starts
 from support.paho_client import Connects
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("programs")]
 
 LOOPBACK = "127.0.0.1:0"
 

@@ -1,14 +1,18 @@
 """The ledger is whole: every statement has its row, and what binds a Server is shown by a test."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tools.conformance_reference import BINDS, STANDARDS, TESTS, by_statement, ledger, shown, statements
+from tools.conformance_reference import BINDS, STANDARDS, TESTS, by_statement, ledger, statements
+from tools.conformance_reference import shown as read
 
 MOST_EXCUSES = 5
 STANDARD_OF_MARK = list(STANDARDS.items())
+shown = cache(read)
+"""All tests are read once: there are many."""
 
 
 @pytest.mark.parametrize("standard", STANDARDS.values())

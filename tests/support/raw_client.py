@@ -40,6 +40,14 @@ def properties(**values: object) -> Properties:
     return made
 
 
+class ClosesInTurn(asyncio.StreamReaderProtocol):
+    """Closes its side as soon as the broker has closed, as any client in life: no broker has to linger."""
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
+
+
 class RawClient:
     """One Network Connection to a broker on loopback."""
 
@@ -56,11 +64,15 @@ class RawClient:
         cls, address: tuple[str, int] | str, version: int = MQTT_5, tls: ssl.SSLContext | None = None
     ) -> Self:
         """Open a Network Connection, without CONNECT."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        made = ClosesInTurn(reader)
+        transport: asyncio.WriteTransport
         if isinstance(address, str):
-            reader, writer = await asyncio.open_unix_connection(address)
+            transport, _ = await loop.create_unix_connection(lambda: made, address)
         else:
-            reader, writer = await asyncio.open_connection(address[0], address[1], ssl=tls)
-        return cls(reader, writer, version)
+            transport, _ = await loop.create_connection(lambda: made, address[0], address[1], ssl=tls)
+        return cls(reader, asyncio.StreamWriter(transport, made, reader, loop), version)
 
     def send(self, *packets: Packet | bytes) -> None:
         """Send packets, or any bytes, in one piece."""
