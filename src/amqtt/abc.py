@@ -4,14 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import TypeAlias
 
+from amqtt.sessions.journal import Batch
 from amqtt.sessions.permissions import Permissions
 from amqtt.topics.subscriptions import Subscriber
 from amqtt.wire.packets import WillFields
 from amqtt.wire.reasons import ReasonCode
 
 __all__ = [
-    "Accepted", "Answer", "AuthenticationExchange", "Authenticator", "Challenge", "ConnectRequest",
-    "Peer", "Permissions", "Refusal", "Subscriber",
+    "Accepted", "Answer", "AuthenticationExchange", "Authenticator", "Batch", "Challenge",
+    "ConnectRequest", "Peer", "Permissions", "Refusal", "SessionStore", "Subscriber",
 ]
 
 
@@ -148,3 +149,31 @@ class Authenticator(ABC):
     def exchange(self, request: ConnectRequest) -> AuthenticationExchange | None:
         """Begin enhanced authentication for one of `methods`; None: the method is not mine."""
         return None
+
+
+class SessionStore(ABC):
+    """Keeps Session State, retained messages and Wills while no Server runs.
+
+    A Server opens it once, commits Batches one after the other, and closes it. What `open` returns is
+    the sum of all Batches that were committed, whatever happened to the process since.
+    `amqtt.testing.store_contract` are the tests that every adapter has to pass.
+    """
+
+    @abstractmethod
+    async def open(self) -> Batch:
+        """All that is kept, entries in the order of their numbers.
+
+        Raises StoreError, which says what to do, when it cannot be used.
+        """
+
+    @abstractmethod
+    async def commit(self, batch: Batch) -> None:
+        """Make all of this Batch durable, or nothing of it; durable is what it is on return.
+
+        Raises StoreError when it could not be done; the same Batch is then given again, later.
+        A Batch that was made durable although its commit failed may be given again, too.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of it. Idempotent; also after a failed `open`."""

@@ -38,6 +38,10 @@ class ConfigurationError(BrokerError):
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 
+class StoreError(AMQTTError):
+    """A store cannot be opened, or cannot keep something at present; the text says what to do."""
+
+
 # aMQTT's names. Nothing of ours raises them below its compatibility layer.
 
 

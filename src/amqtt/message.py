@@ -18,13 +18,16 @@ class Message:
     any more [MQTT-3.3.2-5]. `publisher` is the Client Identifier of the publishing
     Client, "" for the Server and the embedding program.
 
+    `number` is that of its body in the Journal (0: it is not there), `references` are the entries
+    there that wait for it.
+
     Its wire forms are made once and shared by every receiver, so a Message is not changed after
     it was routed.
     """
 
     __slots__ = (
-        "_forwarded", "_plain_3", "_plain_5", "_topic_field", "expires_at", "payload", "properties",
-        "publisher", "qos", "retain", "topic",
+        "_forwarded", "_plain_3", "_plain_5", "_topic_field", "expires_at", "number", "payload",
+        "properties", "publisher", "qos", "references", "retain", "topic",
     )
 
     def __init__(
@@ -44,6 +47,8 @@ class Message:
         self.properties = properties
         self.expires_at = expires_at
         self.publisher = publisher
+        self.number = 0
+        self.references = 0
         self._topic_field: bytes | None = None
         self._forwarded: bytes | None = None
         self._plain_3: bytes | None = None

@@ -42,11 +42,16 @@ class Backlog:
         size = outgoing.message.size
         if len(self._waiting) >= self.maximum_messages or self.size + size > self.maximum_bytes:
             return False
+        self.restore(outgoing)
+        return True
+
+    def restore(self, outgoing: Outgoing) -> None:
+        """Queue what was promised by an earlier life of the Server, whatever the bounds are now."""
+        size = outgoing.message.size
         self._waiting.append(outgoing)
         self.size += size
         self._counters.queued_messages += 1
         self._counters.queued_bytes += size
-        return True
 
     def put_back(self, taken: list[Outgoing]) -> None:
         """Put these in front of all that wait, in their order: they were inside before, so they fit."""

@@ -31,10 +31,14 @@ class Outgoing:
     """One Application Message on its way to one Client at QoS 1 or 2.
 
     `state` is one of the names of HANDSHAKE, `packet_id` 0 while QUEUED. `sent` says that it went
-    out on the present Network Connection, and so counts against the send quota.
+    out on the present Network Connection, and so counts against the send quota. `number` is that of
+    its entry in the Journal, 0: it has none; `session_number` is that of the Session there.
     """
 
-    __slots__ = ("group", "identifiers", "message", "packet_id", "qos", "retain", "sent", "state")
+    __slots__ = (
+        "group", "identifiers", "message", "number", "packet_id", "qos", "retain", "sent", "session_number",
+        "state",
+    )
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class Outgoing:
         self.packet_id = 0
         self.state = QUEUED
         self.sent = False
+        self.number = 0
+        self.session_number = 0
 
 
 _NO_MESSAGE: Final = Message("", b"")
@@ -122,6 +128,12 @@ class Inflight:
     def release(self, packet_id: int) -> None:
         """Give back what `reserve` gave [MQTT-2.2.1-4]."""
         del self.entries[packet_id]
+
+    def restore(self, outgoing: Outgoing) -> None:
+        """Take one that an earlier life of the Server had sent; in the order in which it was sent."""
+        self.entries[outgoing.packet_id] = outgoing
+        self._last_id = outgoing.packet_id
+        self._counters.inflight_out += 1
 
     def discard(self, outgoing: Outgoing) -> None:
         """Forget one as if it had been completely acknowledged."""

@@ -4,6 +4,7 @@ A Link is data. Whoever owns the Network Connection empties it at the end of the
 Connection is written once per turn, and a test reads `link.chunks`.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -48,11 +49,15 @@ class Link:
     owner sets `blocked` while the peer does not read as fast as it is sent to; the chunks then wait
     here. With more than `maximum` bytes waiting the Link is `full`, until the owner has emptied it.
     `waiting` are those who want to be called when it presses back no more.
+
+    What was promised waits apart until it may leave. `withheld` is the number of the Batch before whose
+    commit nothing at all may leave, 0: none; the owner writes nothing before. `held` says that the
+    Journal looks at this Link after each commit.
     """
 
     __slots__ = (
-        "blocked", "chunks", "closing", "dirty", "flush", "full", "maximum", "pressure", "size", "turn",
-        "waiting",
+        "_promises", "_promises_size", "blocked", "chunks", "closing", "dirty", "flush", "full", "held",
+        "maximum", "pressure", "size", "turn", "waiting", "withheld",
     )
 
     def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
@@ -67,6 +72,15 @@ class Link:
         self.closing = False
         self.dirty = False
         self.waiting: set[Callable[[], None]] = set()
+        self.withheld = 0
+        self.held = False
+        self._promises: deque[tuple[int, bytes]] | None = None
+        self._promises_size = 0
+
+    @property
+    def owes(self) -> int:
+        """Packets that wait for a commit, or for their turn after one that does."""
+        return 0 if self._promises is None else len(self._promises)
 
     def send(self, packet: bytes) -> None:
         """Send one whole Control Packet at the end of this turn."""
@@ -76,6 +90,45 @@ class Link:
             self._mark()
         if self.size > self.pressure:
             self._press()
+
+    def promise(self, batch: int, packet: bytes) -> None:
+        """Send it when the Batch of this number is committed, after what was promised before."""
+        promises = self._promises
+        if promises is None:
+            promises = self._promises = deque()
+        promises.append((batch, packet))
+        self._promises_size += len(packet)
+        if self.size + self._promises_size > self.pressure:
+            self.turn.congested = self
+            self.full = self.size + self._promises_size > self.maximum
+
+    def follow(self, packet: bytes) -> None:
+        """Send it now, but not before what was promised before [MQTT-4.6.0-2] [MQTT-4.6.0-3]."""
+        if self._promises is None:
+            self.send(packet)
+        else:
+            self.promise(0, packet)
+
+    def withhold(self, batch: int) -> None:
+        """Let nothing leave before the Batch of this number is committed."""
+        self.withheld = batch
+
+    def keep_promises(self, batch: int) -> None:
+        """The Batch of this number is committed: send what was promised for it."""
+        promises = self._promises
+        if promises is not None:
+            while promises and promises[0][0] <= batch and not self.closing:
+                packet = promises.popleft()[1]
+                self._promises_size -= len(packet)
+                self.send(packet)
+            if not promises or self.closing:
+                self._promises = None
+                self._promises_size = 0
+                self.full = self.full and self.blocked
+        if 0 < self.withheld <= batch:
+            self.withheld = 0
+            if not self.dirty:
+                self._mark()
 
     def close(self) -> None:
         """Close the Network Connection at the end of this turn, after what was sent before."""
@@ -98,7 +151,7 @@ class Link:
 
     def _press(self) -> None:
         """Much waits: write it before the turn ends, or else hold back who publishes it."""
-        if not self.blocked:
+        if not self.blocked and not self.withheld:
             self.flush()
         if self.size > self.pressure:
             self.turn.congested = self

@@ -36,6 +36,11 @@ class SharedGroup(Subscriber):
     def __contains__(self, subscriber: Subscriber) -> bool:
         return subscriber in self._places
 
+    @property
+    def name(self) -> str:
+        """The Shared Subscription as a Client writes it [MQTT-4.8.2-1]."""
+        return f"$share/{self.share_name}/{self.topic_filter}"
+
     def deliver(self, message: Message, target: Target) -> bool:
         """Give the Message to one member; False when none takes it."""
         return self.pass_on(message)

@@ -1,0 +1,342 @@
+"""The SQLite file: opening it safely, reading what it holds, writing Batches. It blocks: give it a thread."""
+
+import errno
+import logging
+import os
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from amqtt.errors import StoreError
+from amqtt.sessions.journal import Batch
+from amqtt.store.consistency import strays
+from amqtt.store.lock import FileLock
+from amqtt.store.memory import fold
+from amqtt.store.rows import TABLES, DamagedRow, Row, checksum, take_row
+from amqtt.store.schema import migrations
+from amqtt.store.statements import KEYS, write_batch
+
+logger = logging.getLogger("amqtt.store")
+
+APPLICATION_ID: Final = 0x614D5154
+"""Says in the header of the file whose it is: "aMQT"."""
+SYNCHRONOUS: Final = {"full": "FULL", "normal": "NORMAL"}
+LARGEST_CHECKED: Final = 1 << 30
+"""Bytes of a file that is looked through at start; half a second for each 250 MB."""
+IN_USE: Final = "is in use by another broker: stop that, or name another persistence.file"
+DAMAGED_ROWS_NAMED: Final = 10
+"""Log lines about single rows; what comes after is counted."""
+
+
+class Unreadable(Exception):
+    """The file is damaged where SQLite itself cannot do without."""
+
+
+class Database:
+    """One connection to one file, which it has alone."""
+
+    def __init__(self, file: Path, durability: str) -> None:
+        self.file = file
+        self._synchronous = SYNCHRONOUS[durability]
+        self._connection: sqlite3.Connection | None = None
+        self._lock = FileLock(file)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection."""
+        assert self._connection is not None
+        return self._connection
+
+    def open(self) -> Batch:
+        """Open the file, make it if it is missing, bring it up to date, and read all of it.
+
+        A damaged row is set aside in the table `damaged`; a file that SQLite cannot read is put aside
+        under another name, and what can be read of it is carried over.
+        """
+        self._take_lock()
+        try:
+            make_private(self.file)
+            try:
+                return self._read()
+            except Unreadable as fault:
+                self._let_go()
+                return self._begin_anew(str(fault))
+        except BaseException:
+            self._let_go()
+            self._lock.release()
+            raise
+
+    def _take_lock(self) -> None:
+        try:
+            make_directory(self.file.parent)
+            taken = self._lock.take()
+        except OSError as fault:
+            raise StoreError(f"{self.file} cannot be opened for writing: {fault.strerror}") from fault
+        if not taken:
+            raise StoreError(f"{self.file} {IN_USE}")
+
+    def _read(self) -> Batch:
+        try:
+            connection = self._connection = connect(self.file)
+            self._settle(connection)
+            self._check(connection)
+            kept, damaged = read_rows(connection)
+            self._set_aside(connection, damaged)
+            lost = strays(kept)
+            if len(lost):
+                self.write(lost)
+        except sqlite3.Error as fault:
+            raise explained(self.file, fault) from fault
+        except UnicodeDecodeError as fault:  # SQLite quotes what it cannot read
+            raise Unreadable("its schema is no text") from fault
+        fold(kept, lost)
+        return kept
+
+    def _settle(self, connection: sqlite3.Connection) -> None:
+        """Lock the file, choose how it is written, and make its tables what this version needs."""
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        # The log is overwritten again and again: to append to it costs the disk twenty times as much.
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute("PRAGMA journal_size_limit = -1")
+        connection.execute("PRAGMA cache_size = -64000")
+        if sys.platform == "darwin":
+            connection.execute("PRAGMA fullfsync = ON")
+            connection.execute("PRAGMA checkpoint_fullfsync = ON")
+        connection.execute("BEGIN IMMEDIATE")
+        version = self._version(connection)
+        steps = migrations()
+        if version > len(steps):
+            raise StoreError(
+                f"{self.file} was written by a newer amqtt (its tables are of version {version}, this one "
+                f"knows {len(steps)}): use that version, or another file"
+            )
+        for number, script in enumerate(steps[version:], version + 1):
+            _migrate(connection, number, script)
+        connection.execute("COMMIT")
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """The version of the tables: the row with a checksum counts, where there is one."""
+        named = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        tables = {name for (name,) in named}
+        if not tables:
+            return 0
+        if "store" not in tables:
+            if connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,):
+                raise Unreadable("its schema is damaged")
+            raise StoreError(f"{self.file} is an SQLite file of something else: choose another name for ours")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for number, written in connection.execute("SELECT version, checksum FROM store"):
+            if isinstance(number, int) and checksum((number,)) == written:
+                return number
+        return int(version) if 0 < version <= len(migrations()) else len(migrations())
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if self.file.stat().st_size > LARGEST_CHECKED:
+            return
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise Unreadable(verdict)
+
+    def _set_aside(self, connection: sqlite3.Connection, damaged: list[tuple[str, Row, str]]) -> None:
+        """Take damaged rows out of their tables, keep them in `damaged`, and name them."""
+        if not damaged:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for table, row, reason in damaged:
+            connection.execute(
+                "INSERT INTO damaged VALUES (?, ?, ?, ?)", (time.time(), table, reason, ascii(row))
+            )
+            where = " AND ".join(f"{name} IS ?" for name in KEYS[table])
+            try:
+                connection.execute(f"DELETE FROM {table} WHERE {where}", row[: len(KEYS[table])])  # noqa: S608
+            except UnicodeEncodeError:
+                continue  # its key is no text any more: it stays, and is passed over
+        connection.execute("COMMIT")
+        for table, row, reason in damaged[:DAMAGED_ROWS_NAMED]:
+            logger.error(
+                "%s: the row %s of %s is damaged and was set aside: %s",
+                self.file, ascii(row[: len(KEYS[table])]), table, reason,
+            )
+        if len(damaged) > DAMAGED_ROWS_NAMED:
+            logger.error(
+                "%s: %d more damaged rows were set aside; they are in the table damaged",
+                self.file, len(damaged) - DAMAGED_ROWS_NAMED,
+            )
+
+    def _begin_anew(self, reason: str) -> Batch:
+        aside = put_aside(self.file)
+        logger.error("%s cannot be read (%s): it was put aside as %s", self.file, reason, aside)
+        kept = salvaged(aside)
+        make_private(self.file)
+        empty = self._read()
+        assert not len(empty)
+        fold(kept, strays(kept))
+        self.write(kept)
+        logger.error(
+            "Carried over from %s: %d Sessions, %d Subscriptions, %d queued and %d retained messages",
+            aside, len(kept.sessions), len(kept.subscriptions), len(kept.entries), len(kept.retained),
+        )
+        return kept
+
+    def write(self, batch: Batch) -> None:
+        """Write a Batch in one transaction; sqlite3.Error and OSError when nothing of it was written."""
+        connection = self.connection
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            write_batch(connection, batch)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Bring everything into the file and let go of it."""
+        if self._connection is not None:
+            try:
+                self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            finally:
+                self._let_go()
+                self._lock.release()
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """A connection whose transactions are ours to begin, and whose text may be damaged."""
+    connection = sqlite3.connect(file, timeout=0, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def _text(found: bytes) -> str:
+    return found.decode("utf-8", "surrogateescape")
+
+
+def read_rows(connection: sqlite3.Connection) -> tuple[Batch, list[tuple[str, Row, str]]]:
+    """All rows that can be understood; and the others, each with its table and what is wrong with it."""
+    kept = Batch()
+    damaged: list[tuple[str, Row, str]] = []
+    for table in TABLES:
+        for row in connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(KEYS[table])}"):  # noqa: S608
+            _take(table, row, kept, damaged)
+    return kept, damaged
+
+
+def _take(table: str, row: Row, kept: Batch, damaged: list[tuple[str, Row, str]]) -> None:
+    try:
+        take_row(table, row, kept)
+    except DamagedRow as fault:
+        damaged.append((table, row, str(fault)))
+
+
+def salvaged(file: Path) -> Batch:
+    """What can be read of a damaged file: of each table its rows from both ends to where it is broken."""
+    kept = Batch()
+    unread: list[tuple[str, Row, str]] = []
+    try:
+        with closing(connect(file)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")  # it then passes over what it cannot read
+            for table in TABLES:
+                for direction in ("ASC", "DESC"):
+                    order = ", ".join(f"{name} {direction}" for name in KEYS[table])
+                    _salvage(connection, f"SELECT * FROM {table} ORDER BY {order}", table, kept, unread)  # noqa: S608
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as fault:
+        logger.error("Nothing more can be read of %s: %s", file, fault)
+    return kept
+
+
+def _salvage(
+    connection: sqlite3.Connection, query: str, table: str, kept: Batch, unread: list[tuple[str, Row, str]]
+) -> None:
+    try:
+        for row in connection.execute(query):
+            _take(table, row, kept, unread)
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError):
+        return  # from here on it is broken; the other end may be whole
+
+
+def _migrate(connection: sqlite3.Connection, number: int, script: str) -> None:
+    """Run one migration within the transaction that is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+    connection.execute("DELETE FROM store")
+    connection.execute("INSERT INTO store VALUES (?, ?)", (number, checksum((number,))))
+    connection.execute(f"PRAGMA user_version = {number}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def make_directory(directory: Path) -> None:
+    """Make it where it is missing, for us alone."""
+    if not directory.is_dir():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+
+
+def make_private(file: Path) -> None:
+    """Make the file where it is missing, and let nobody else read it."""
+    try:
+        is_new = not file.exists()
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            _sync_directory(file.parent)
+    except OSError as fault:
+        raise StoreError(f"{file} cannot be opened for writing: {fault.strerror}") from fault
+
+
+def put_aside(file: Path) -> Path:
+    """Give a damaged file, and what belongs to it, a name that is free; the new name."""
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    for attempt in range(1000):
+        aside = file.with_name(f"{file.name}.damaged-{moment}" + (f"-{attempt}" if attempt else ""))
+        if not aside.exists():
+            break
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        try:
+            os.replace(f"{file}{suffix}", f"{aside}{suffix}")
+        except FileNotFoundError:
+            continue
+    _sync_directory(file.parent)
+    return aside
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as fault:
+        if fault.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def explained(file: Path, fault: sqlite3.Error) -> Exception:
+    """What an error of SQLite at start means: a StoreError says what to do, Unreadable that it is damaged."""
+    code = fault.sqlite_errorcode & 0xFF if hasattr(fault, "sqlite_errorcode") else sqlite3.SQLITE_ERROR
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(f"{file} {IN_USE}")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StoreError(f"{file} cannot be written: {fault}")
+    if code == sqlite3.SQLITE_IOERR and not isinstance(fault, sqlite3.InternalError):
+        return StoreError(f"{file} cannot be read: {fault}")
+    return Unreadable(str(fault))

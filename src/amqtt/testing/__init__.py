@@ -1,0 +1,1 @@
+"""For tests of what is built on amqtt: contracts that adapters have to keep."""

@@ -1,0 +1,176 @@
+"""Damaged stores: a row is set aside, never the whole; a Broker starts whatever the disk did [G2]."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+
+from amqtt.sessions.journal import Batch
+from amqtt.store.database import Database
+from amqtt.testing.store_contract import contents, everything
+from support.store_files import aside, read, run, written
+
+STRIDE = 211
+"""Every so many bytes are flipped here; `make torture` flips each of them."""
+
+
+def holds_nothing_else(found: Batch, whole: Batch) -> bool:
+    """Whether each record is one that was written, and as it was."""
+    wrote = contents(whole)
+    for kind, records in contents(found).items():
+        before = wrote[kind]
+        if isinstance(records, dict) and isinstance(before, dict):
+            if not records.items() <= before.items():
+                return False
+        elif not records <= before:  # type: ignore[operator]
+            return False
+    return True
+
+
+def flip_each(whole: Path, place: Path, offsets: range) -> None:
+    original = whole.read_bytes()
+    for at in offsets:
+        place.mkdir()
+        damaged = place / whole.name
+        damaged.write_bytes(original[:at] + bytes((original[at] ^ 0xFF,)) + original[at + 1 :])
+        database = Database(damaged, "normal")
+        try:
+            assert holds_nothing_else(database.open(), everything()), f"byte {at}"
+            database.write(everything())
+        finally:
+            database.close()
+        shutil.rmtree(place)
+
+
+def test_a_flipped_byte_never_stops_a_start_and_never_invents_anything(
+    file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    whole = written(file, everything())
+    flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE))
+
+
+def test_a_log_that_ends_anywhere_gives_what_was_committed_by_then(file: Path, tmp_path: Path) -> None:
+    database = Database(file, "normal")
+    database.open()
+    states = [contents(Batch())]
+    so_far = Batch()
+    for number, topic in enumerate(("a", "b", "c"), 1):
+        batch = Batch(number)
+        batch.retained[topic] = everything().retained["r"]
+        batch.retained[topic].topic = topic
+        database.write(batch)
+        so_far.retained.update(batch.retained)
+        states.append(contents(so_far))
+    log = file.with_name("amqtt.db-wal").read_bytes()
+    main = file.read_bytes()
+    database.close()
+    place = tmp_path / "copy"
+    seen = []
+    for end in range(0, len(log) + 1, 611):
+        place.mkdir()
+        (place / "amqtt.db").write_bytes(main)
+        (place / "amqtt.db-wal").write_bytes(log[:end])
+        found = contents(read(place / "amqtt.db"))
+        assert found in states, f"a log of {end} bytes"
+        seen.append(states.index(found))
+        shutil.rmtree(place)
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "kind"),
+    [
+        ("sessions", "client_id = 'another'", "sessions"),
+        ("subscriptions", "options = options + 1", "subscriptions"),
+        ("messages", "payload = x'00'", "messages"),
+        ("entries", "delivery = delivery + 256", "entries"),
+        ("received", "checksum = checksum + 1", "received"),
+        ("retained", "topic = 'another'", "retained"),
+        ("wills", "due = 5.0", "wills"),
+    ],
+)
+def test_a_damaged_row_is_set_aside_and_named_and_the_others_stay(
+    file: Path, table: str, change: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(file, everything())
+    # Of `subscriptions`, `received` … the last row; everything that hangs on the first Session stays.
+    condition = {"entries": "number = 7", "sessions": "number = 2", "wills": "session = 2"}.get(table, "")
+    if not condition:
+        names = {"subscriptions": "session = 2", "messages": "number = 4", "received": "packet_id = 1",
+                 "retained": "name = '/'"}
+        condition = names[table]
+    run(file, f"UPDATE {table} SET {change} WHERE {condition}")
+    found = read(file)
+    assert holds_nothing_else(found, everything())
+    before, after = contents(everything())[kind], contents(found)[kind]
+    assert len(after) == len(before) - 1  # type: ignore[arg-type]
+    assert f"of {table} is damaged and was set aside: its checksum is wrong" in caplog.text
+    assert run(file, "SELECT place FROM damaged") == [(table,)]
+    assert aside(file) == []
+    caplog.clear()
+    assert contents(read(file)) == contents(found)
+    assert caplog.text == "", "it is said once"
+
+
+def test_what_hangs_on_a_damaged_session_goes_with_it(file: Path) -> None:
+    written(file, everything())
+    run(file, "UPDATE sessions SET client_id = 'x' WHERE number = 1")
+    found = read(file)
+    assert list(found.sessions) == [2]
+    assert list(found.subscriptions) == [(2, "#")]
+    assert list(found.entries) == [7]
+    assert list(found.messages) == [3]
+    assert found.received == {}
+    assert list(found.wills) == [2]
+    assert len(found.retained) == 2
+    assert run(file, "SELECT count(*) FROM entries") == [(1,)]
+
+
+def test_a_file_that_is_no_database_is_put_aside(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_bytes(b"not a database, whatever it is" * 1000)
+    assert len(read(file)) == 0
+    (old,) = aside(file)
+    assert old.read_bytes().startswith(b"not a database")
+    assert f"{file} cannot be read (file is not a database): it was put aside as {old}" in caplog.text
+    written(file, everything())
+    assert contents(read(file)) == contents(everything())
+
+
+def test_what_can_be_read_of_a_broken_file_is_carried_over(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = everything()
+    for number in range(2000):
+        topic = f"retained/{number}"
+        message = everything().retained["r"]
+        message.topic = topic
+        batch.retained[topic] = message
+    written(file, batch)
+    size = file.stat().st_size
+    with file.open("r+b") as broken:
+        broken.seek(size // 2)
+        broken.write(bytes(4096))
+    found = read(file)
+    assert holds_nothing_else(found, batch)
+    assert contents(found)["sessions"] == contents(batch)["sessions"]
+    assert len(found.retained) > 1000
+    assert len(aside(file)) == 1
+    assert f"Carried over from {aside(file)[0]}: 2 Sessions, 3 Subscriptions, 3 queued" in caplog.text
+
+
+def test_a_table_whose_definition_is_damaged_does_not_take_the_others_with_it(file: Path) -> None:
+    whole = written(file, everything()).read_bytes()
+    file.write_bytes(whole.replace(b"CREATE TABLE wills", b"CREATE TABXE wills"))
+    found = read(file)
+    assert holds_nothing_else(found, everything())
+    assert len(found.sessions) == 2
+    assert len(found.retained) == 2
+
+
+def test_an_empty_file_is_a_new_store(file: Path) -> None:
+    file.touch()
+    assert len(read(file)) == 0
+    assert aside(file) == []
