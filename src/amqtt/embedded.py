@@ -98,7 +98,7 @@ def message_to_publish(
     properties: Properties | Mapping[str, object] | None,
 ) -> Message:
     """Check what a program publishes; ValueError and TypeError say what is wrong with it."""
-    fault = topic_name_fault(topic, server.limits.maximum_topic_levels)
+    fault = topic_name_fault(topic, server.limits.maximum_topic_levels, server.limits.maximum_topic_length)
     if fault:
         raise ValueError(f"topic {topic!r}: {fault}")
     if qos not in (0, 1, 2):

@@ -64,14 +64,14 @@ def test_the_life_of_a_client_is_told_in_its_order() -> None:
     client.subscribe("$share/g/a", 1)
     client.send(Unsubscribe(1, ["a/#", "never"]))
     client.send(Disconnect())
-    bench.connected("c", 4, clean_start=False).lose()
+    bench.connected("c", 4, clean_start=False, username="user").lose()
     assert told_as(told) == [
         (ClientConnected, "c", False, "user", 5),
         (ClientSubscribed, "c", 2, "a/#"),
         (ClientSubscribed, "c", 1, "$share/g/a"),
         (ClientUnsubscribed, "c", "a/#"),
         (ClientDisconnected, "c", "the Client disconnected", 0),
-        (ClientConnected, "c", True, None, 4),
+        (ClientConnected, "c", True, "user", 4),
         (ClientDisconnected, "c", "the Network Connection was lost", 0x80),
     ]
     assert all(isinstance(event.peer, Peer) for event in told if hasattr(event, "peer"))

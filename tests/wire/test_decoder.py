@@ -4,6 +4,7 @@ import tracemalloc
 
 import pytest
 
+from amqtt.wire.bounds import USUAL_BOUNDS, PacketBounds
 from amqtt.wire.decoder import Decoder
 from amqtt.wire.encoder import encode
 from amqtt.wire.errors import MalformedPacket, ProtocolError
@@ -24,7 +25,6 @@ from amqtt.wire.packets import (
 )
 from amqtt.wire.primitives import variable_byte_integer
 from amqtt.wire.properties import MAXIMUM_SUBSCRIPTION_IDENTIFIERS
-from amqtt.wire.subscription_packets import MAXIMUM_TOPIC_FILTERS
 from support.packet_cases import FAULTS, OTHER_FORMS, VALID, FaultCase, PacketCase, described
 
 MAXIMUM = 2 * 1024 * 1024
@@ -287,7 +287,7 @@ def test_user_properties_are_bounded_in_bytes(length: int, quota_exceeded: bool)
 
 
 def test_the_bound_of_user_properties_can_be_set() -> None:
-    decoder = Decoder(TopicNames(), MAXIMUM, MAXIMUM_CONNECT, MQTT_5, maximum_user_properties=1)
+    decoder = Decoder(TopicNames(), MAXIMUM, MAXIMUM_CONNECT, MQTT_5, PacketBounds(maximum_user_properties=1))
     two = b"\x30\x12\x00\x01a\x0e" + b"\x26\x00\x01k\x00\x01v" * 2
     decoder.feed(two)
     assert decoder.error is not None
@@ -297,7 +297,8 @@ def test_the_bound_of_user_properties_can_be_set() -> None:
 @pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 @pytest.mark.parametrize("kind", [Subscribe, Unsubscribe, Suback])
 def test_topic_filters_of_one_packet_are_bounded(version: int, kind: type[Packet]) -> None:
-    for count, expected in ((MAXIMUM_TOPIC_FILTERS, None), (MAXIMUM_TOPIC_FILTERS + 1, 0x97)):
+    most = USUAL_BOUNDS.maximum_topic_filters
+    for count, expected in ((most, None), (most + 1, 0x97)):
         packet: Packet
         if kind is Subscribe:
             packet = Subscribe(1, [SubscriptionRequest("a")] * count)

@@ -3,7 +3,14 @@
 import logging
 
 from amqtt.abc import Peer
-from amqtt.server.events import ClientConnected, ClientDisconnected, ConnectionRefused, Events, Fault
+from amqtt.server.events import (
+    ClientConnected,
+    ClientDisconnected,
+    ConnectionRefused,
+    Events,
+    Fault,
+    LimitExceeded,
+)
 
 logger = logging.getLogger("amqtt.broker")
 
@@ -15,6 +22,7 @@ def log_events(events: Events) -> None:
     events.on(ClientConnected, _connected)
     events.on(ClientDisconnected, _disconnected)
     events.on(ConnectionRefused, _refused)
+    events.on(LimitExceeded, _exceeded)
     events.on(Fault, _fault)
 
 
@@ -50,6 +58,12 @@ def _refused(event: ConnectionRefused) -> None:
         "Connection%s from %s on listener %s was refused: %s",
         who, _whence(event.peer), event.peer.listener, printable(event.reason, 200),
     )
+
+
+def _exceeded(event: LimitExceeded) -> None:
+    who = f"Client {printable(event.client_id)}" if event.client_id else "A Client"
+    whence = "" if event.peer is None else f" from {_whence(event.peer)}"
+    logger.warning("%s%s exceeded limits.%s", who, whence, event.limit.replace("_", "-"))
 
 
 def _fault(event: Fault) -> None:

@@ -38,6 +38,7 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
         refuse(realm, state, ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the Session is another user's")
         return
     if packet.client_id not in realm.sessions and len(realm.sessions) >= realm.limits.maximum_sessions:
+        realm.exceeded("maximum_sessions", packet.client_id, state.peer)
         refuse(realm, state, ReasonCode.QUOTA_EXCEEDED, "too many Sessions")
         return
     expiry_interval = _granted_expiry(realm, state, packet)
@@ -101,7 +102,7 @@ def _end_refused_subscriptions(realm: Realm, session: Session) -> bool:
     ended = False
     for topic_filter, subscription in list(session.subscriptions.items()):
         if session.permissions.may_subscribe(subscription.topic_filter, subscription.qos) < 0:
-            del session.subscriptions[topic_filter]
+            session.take_subscription(topic_filter)
             session.retained.pop(topic_filter, None)
             realm.end_subscription(session, topic_filter)
             ended = True

@@ -20,6 +20,8 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
     state.maximum_packet_size = properties.maximum_packet_size or LARGEST_PACKET
     fault = _fault(realm, packet)
     if fault is not None:
+        if fault.limit:
+            realm.exceeded(fault.limit, packet.client_id, state.peer)
         refuse(realm, state, fault.reason_code, str(fault))
         return
     if not packet.client_id:
@@ -42,6 +44,7 @@ def _fault(realm: Realm, packet: Connect) -> PeerError | None:
         return ProtocolError(
             f"the Client Identifier is longer than {limits.maximum_client_id_length} bytes",
             ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+            "maximum_client_id_length",
         )
     if packet.will is not None:
         return will_fault(limits, packet.will, packet.version)
@@ -58,4 +61,5 @@ def _unused_client_id(realm: Realm) -> str:
 
 def connect_overdue(realm: Realm, state: ConnectionState, now: float) -> None:
     """The connect timeout has passed without a CONNACK."""
+    realm.exceeded("connect_timeout", state.client_id, state.peer)
     close(realm, state, ReasonCode.UNSPECIFIED_ERROR, "not connected in time")

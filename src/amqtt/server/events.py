@@ -133,6 +133,20 @@ class PacketSent(Event):
         self.packet = packet
 
 
+class LimitExceeded(Event):
+    """A Client asked for more than one of the Limits grants; `limit` is its name there.
+
+    It is told at most once a minute for the same Limit and Client.
+    """
+
+    __slots__ = ("client_id", "limit", "peer")
+
+    def __init__(self, limit: str, client_id: str, peer: Peer | None) -> None:
+        self.limit = limit
+        self.client_id = client_id
+        self.peer = peer
+
+
 class Fault(Event):
     """Something of ours or of an embedder's failed; the Server went on without it."""
 

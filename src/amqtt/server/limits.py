@@ -21,6 +21,8 @@ class Limits:
     """In UTF-8 bytes; the standard asks for 23 at least."""
     maximum_topic_levels: int = 200
     """Levels of a Topic Name or Topic Filter: what matching one topic may cost."""
+    maximum_topic_length: int = 65_535
+    """A Topic Name or Topic Filter in UTF-8 bytes; the standard's own bound."""
     maximum_qos: int = 2
     """The highest QoS granted and accepted."""
     retain_available: bool = True
@@ -47,6 +49,14 @@ class Limits:
     """How long a Network Connection may accept no bytes while some are waiting."""
     maximum_subscriptions: int = 10_000
     """Subscriptions of one Session."""
+    maximum_wildcard_levels: int = 50_000
+    """Levels of all Topic Filters with wildcards of one Session: one topic can match all of them, and
+    each level is then looked at. 10,000 filters of five levels fit."""
+    maximum_topic_filters: int = 1_000
+    """Topic Filters of one SUBSCRIBE or UNSUBSCRIBE packet, which is dealt with in one go: everybody
+    waits some 15 ms for so many. Home Assistant sends 500 at a time."""
+    maximum_shared_members: int = 1_000
+    """Members of one shared group: when none is available, each message asks every one of them."""
     maximum_retained_messages: int = 100_000
     """Retained messages of all topics together."""
     maximum_retained_bytes: int = 256 * 1024 * 1024
@@ -59,5 +69,7 @@ class Limits:
     """The Session Expiry Interval of MQTT 3.1 and 3.1.1 Clients with CleanSession 0."""
     maximum_user_properties: int = 64
     """User Properties of one packet; they cost the most to keep and to forward."""
+    maximum_user_property_bytes: int = 16 * 1024
+    """The same in bytes: in bulk they serve nobody."""
     validate_payload_format: bool = False
     """Whether a payload that says it is UTF-8 (Payload Format Indicator 1) is checked to be."""

@@ -89,7 +89,9 @@ def _check_quota(realm: Realm, state: ConnectionState, session: Session) -> None
     """An MQTT 5.0 Client must keep to our Receive Maximum [MQTT-3.3.4-7]; the others know of none."""
     if state.version == MQTT_5 and len(session.received) >= realm.limits.receive_maximum:
         raise ProtocolError(
-            "more unacknowledged PUBLISH packets than Receive Maximum", ReasonCode.RECEIVE_MAXIMUM_EXCEEDED
+            "more unacknowledged PUBLISH packets than Receive Maximum",
+            ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
+            "receive_maximum",
         )
 
 

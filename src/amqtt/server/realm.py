@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from amqtt.abc import Authenticator, Permissions
+from amqtt.abc import Authenticator, Peer, Permissions
 from amqtt.message import Message
 from amqtt.server.deadlines import Deadline, Deadlines
-from amqtt.server.events import Events, MessageQueued
+from amqtt.server.events import Events, LimitExceeded, MessageQueued
+from amqtt.server.exceeded import Exceeded
 from amqtt.server.router import Router
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
@@ -32,10 +33,11 @@ class Realm:
         self.deadlines = Deadlines()
         self.events = Events()
         self.counters = Counters()
+        self.excess = Exceeded()
         self.sessions: dict[str, Session] = {}
         self.connected: dict[str, ConnectionState] = {}
         self.tree = SubscriptionTree()
-        self.shared = SharedSubscriptions(self.tree)
+        self.shared = SharedSubscriptions(self.tree, limits.maximum_shared_members)
         self.retained = RetainedMessages(limits.maximum_retained_messages, limits.maximum_retained_bytes)
         self.router = Router(self.tree, self.retained, self.counters, self.deadlines, self.events)
         self.session_ends: dict[str, Deadline] = {}
@@ -47,10 +49,19 @@ class Realm:
         limits = self.limits
         backlog = Backlog(limits.maximum_queued_messages, limits.maximum_queued_bytes, self.counters)
         session = Session(client_id, permissions, backlog, self.counters)
+        session.on_full = self._tell_full
         if self.events.wanted(MessageQueued):
             session.on_queued = self._tell_queued
         self.sessions[client_id] = session
         return session
+
+    def exceeded(self, limit: str, client_id: str, peer: Peer | None = None) -> None:
+        """Count that a Client wanted more than this Limit; tell of it now and then."""
+        if self.excess.note(limit, client_id, self.turn.now) and self.events.wanted(LimitExceeded):
+            self.events.tell(LimitExceeded(limit, client_id, peer))
+
+    def _tell_full(self, client_id: str) -> None:
+        self.exceeded("maximum_queued_messages", client_id)
 
     def _tell_queued(self, session: Session, message: Message) -> None:
         self.events.tell(MessageQueued(session.client_id, message))
@@ -66,7 +77,6 @@ class Realm:
         self.deadlines.cancel(self.session_ends.pop(client_id, None))
         for topic_filter in session.subscriptions:
             self.end_subscription(session, topic_filter, session_ends=True)
-        session.subscriptions.clear()
         session.discard()
         self.sessions.pop(client_id, None)
 

@@ -24,6 +24,7 @@ from amqtt.sessions.link import Link, Turn
 from amqtt.topics.names import split_shared, topic_filter_fault
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import Subscription, Target
+from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.decoder import Decoder
 from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.interned import TopicNames
@@ -105,7 +106,11 @@ class Server:
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
         self.turn = turn
         self.realm = Realm(settings, authenticator, turn)
-        self._topics = TopicNames(settings.limits.maximum_topic_levels)
+        limits = settings.limits
+        self._topics = TopicNames(limits.maximum_topic_levels, limits.maximum_topic_length)
+        self._bounds = PacketBounds(
+            limits.maximum_user_properties, limits.maximum_user_property_bytes, limits.maximum_topic_filters
+        )
         self.realm.deadlines.fault = self._report
 
     @property
@@ -146,10 +151,7 @@ class Server:
         """A Network Connection was accepted; its CONNECT must come within the connect timeout."""
         limits = self.limits
         decoder = Decoder(
-            self._topics,
-            limits.maximum_packet_size,
-            limits.maximum_connect_size,
-            maximum_user_properties=limits.maximum_user_properties,
+            self._topics, limits.maximum_packet_size, limits.maximum_connect_size, bounds=self._bounds
         )
         state = ConnectionState(link, peer, decoder, self.turn.now)
         if self.events.wants_sent_packets:
@@ -197,6 +199,8 @@ class Server:
             if state.decoder.error is not None:
                 raise state.decoder.error
         except PeerError as error:
+            if error.limit:
+                self.realm.exceeded(error.limit, state.client_id, state.peer)
             self._fail(state, error.reason_code, str(error))
         except Exception as fault:
             self._report(fault)
@@ -262,7 +266,8 @@ class Server:
 
         Raises ValueError for a Topic Filter that the standard does not know.
         """
-        fault = topic_filter_fault(topic_filter, self.limits.maximum_topic_levels)
+        limits = self.limits
+        fault = topic_filter_fault(topic_filter, limits.maximum_topic_levels, limits.maximum_topic_length)
         if fault or split_shared(topic_filter)[0]:
             raise ValueError(fault or "a program subscribes without $share/")
         subscriber = LocalSubscriber(callback, self.events)

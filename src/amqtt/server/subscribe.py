@@ -3,10 +3,11 @@
 from typing import Final
 
 from amqtt.server.events import ClientSubscribed, ClientUnsubscribed
+from amqtt.server.limits import Limits
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.session import RetainedDelivery, Session
-from amqtt.topics.names import shared_fault, split_shared, topic_filter_fault
+from amqtt.topics.names import shared_fault, split_shared, topic_filter_fault, wildcard_levels
 from amqtt.topics.shared import SharedGroupFull
 from amqtt.topics.subscriptions import Subscription, Target
 from amqtt.wire.encoder import encode
@@ -68,7 +69,9 @@ def check(realm: Realm, request: SubscriptionRequest) -> None:
 def _check_filter(realm: Realm, topic_filter: str) -> None:
     fault = shared_fault(topic_filter)
     if not fault:
-        fault = topic_filter_fault(split_shared(topic_filter)[1], realm.limits.maximum_topic_levels)
+        limits = realm.limits
+        real_filter = split_shared(topic_filter)[1]
+        fault = topic_filter_fault(real_filter, limits.maximum_topic_levels, limits.maximum_topic_length)
     if fault:
         raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID)
 
@@ -85,7 +88,9 @@ def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifi
         return ReasonCode.NOT_AUTHORIZED
     granted = min(granted, wished)
     existed = request.topic_filter in session.subscriptions
-    if not existed and len(session.subscriptions) >= realm.limits.maximum_subscriptions:
+    excess = "" if existed else _excess(realm.limits, session, topic_filter)
+    if excess:
+        realm.exceeded(excess, session.client_id)
         return ReasonCode.QUOTA_EXCEEDED
     subscription = Subscription(
         topic_filter, granted, request.no_local, request.retain_as_published, identifier
@@ -94,14 +99,24 @@ def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifi
         try:
             realm.shared.join(share_name, session, subscription)
         except SharedGroupFull:
+            realm.exceeded("maximum_shared_members", session.client_id)
             return ReasonCode.QUOTA_EXCEEDED
     else:
         realm.tree.add(session, subscription)
         _owe_retained(realm, session, subscription, request.retain_handling, existed)
-    session.subscriptions[request.topic_filter] = subscription
+    session.put_subscription(request.topic_filter, subscription)
     if realm.events.wanted(ClientSubscribed):
         realm.events.tell(ClientSubscribed(session.client_id, request.topic_filter, granted))
     return granted
+
+
+def _excess(limits: Limits, session: Session, topic_filter: str) -> str:
+    """The Limit that another Subscription of this Session would exceed; "": none."""
+    if len(session.subscriptions) >= limits.maximum_subscriptions:
+        return "maximum_subscriptions"
+    if session.wildcard_levels + wildcard_levels(topic_filter) > limits.maximum_wildcard_levels:
+        return "maximum_wildcard_levels"
+    return ""
 
 
 def _unsupported(realm: Realm, share_name: str, topic_filter: str) -> int:
@@ -150,8 +165,7 @@ def unsubscribe(realm: Realm, state: ConnectionState, packet: Unsubscribe) -> No
 
 
 def _end(realm: Realm, session: Session, topic_filter: str) -> int:
-    subscription = session.subscriptions.pop(topic_filter, None)
-    if subscription is None:
+    if session.take_subscription(topic_filter) is None:
         return ReasonCode.NO_SUBSCRIPTION_EXISTED
     session.retained.pop(topic_filter, None)  # [MQTT-3.10.4-2]
     realm.end_subscription(session, topic_filter)

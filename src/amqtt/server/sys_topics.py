@@ -62,6 +62,7 @@ class SysTopics:
         yield from self._clients()
         yield from self._traffic()
         yield from self._stored()
+        yield from self._exceeded()
         yield from self._load(now)
         yield from self._figures().items()
 
@@ -112,6 +113,11 @@ class SysTopics:
         yield "messages/retained/count", retained
         yield "subscriptions/count", len(realm.tree)
         yield "messages/subscriptions/count", len(realm.tree)
+
+    def _exceeded(self) -> Iterator[tuple[str, object]]:
+        """How often each Limit was exceeded, once it was."""
+        for limit, count in self._realm.excess.counts.items():
+            yield f"limits/{limit.replace('_', '-')}/exceeded", count
 
     def _load(self, now: float) -> Iterator[tuple[str, object]]:
         """Figures per minute, smoothed exponentially as Mosquitto does."""

@@ -13,7 +13,7 @@ def will_fault(limits: Limits, will: WillFields, version: int) -> PeerError | No
     Only MQTT 5.0 Clients can know of limits to QoS and RETAIN [MQTT-3.2.2-12] [MQTT-3.2.2-13];
     for the others the Will Message is brought within them.
     """
-    fault = topic_name_fault(will.topic, limits.maximum_topic_levels)
+    fault = topic_name_fault(will.topic, limits.maximum_topic_levels, limits.maximum_topic_length)
     if fault:
         return ProtocolError(f"Will Topic: {fault}", ReasonCode.TOPIC_NAME_INVALID)
     if version == MQTT_5:

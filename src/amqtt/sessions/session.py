@@ -12,6 +12,7 @@ from amqtt.sessions.inflight import COMPLETE, QUEUED, Inflight, Outgoing
 from amqtt.sessions.link import Link
 from amqtt.sessions.permissions import Permissions
 from amqtt.sessions.will import Will
+from amqtt.topics.names import wildcard_levels
 from amqtt.topics.retained import RetainedCursor
 from amqtt.topics.subscriptions import Subscriber, Subscription, Target
 from amqtt.wire.encoder import encode
@@ -51,8 +52,8 @@ class Session(Subscriber):
 
     __slots__ = (
         "_permissions", "_receives_everything", "aliases", "backlog", "client_id", "counters",
-        "expiry_interval", "inflight", "inherited", "link", "maximum_packet_size", "on_dropped", "on_queued",
-        "owner", "received", "retained", "subscriptions", "version", "will",
+        "expiry_interval", "inflight", "inherited", "link", "maximum_packet_size", "on_dropped", "on_full",
+        "on_queued", "owner", "received", "retained", "subscriptions", "version", "wildcard_levels", "will",
     )
 
     def __init__(
@@ -63,6 +64,7 @@ class Session(Subscriber):
         self._receives_everything = permissions.receives_everything
         self.owner: str | None = None
         self.subscriptions: dict[str, Subscription] = {}
+        self.wildcard_levels = 0
         self.inflight = Inflight(counters)
         self.inherited = False
         self.backlog = backlog
@@ -71,6 +73,7 @@ class Session(Subscriber):
         self.will: Will | None = None
         self.expiry_interval = 0
         self.counters = counters
+        self.on_full: Callable[[str], None] | None = None
         self.on_queued: Callable[[Session, Message], None] | None = None
         self.on_dropped: Callable[[Outgoing, int], None] | None = None
         self.link: Link | None = None
@@ -116,6 +119,19 @@ class Session(Subscriber):
         """The Network Connection is gone; Topic Aliases go with it [MQTT-3.3.2-7]."""
         self.link = None
         self.aliases = None
+
+    def put_subscription(self, written: str, subscription: Subscription) -> None:
+        """Remember a Subscription by its Topic Filter as the Client wrote it."""
+        if written not in self.subscriptions:
+            self.wildcard_levels += wildcard_levels(subscription.topic_filter)
+        self.subscriptions[written] = subscription
+
+    def take_subscription(self, written: str) -> Subscription | None:
+        """Forget one; None: there was none."""
+        subscription = self.subscriptions.pop(written, None)
+        if subscription is not None:
+            self.wildcard_levels -= wildcard_levels(subscription.topic_filter)
+        return subscription
 
     # -- delivery: the one gate
 
@@ -164,6 +180,8 @@ class Session(Subscriber):
             return True
         if not self.backlog.put(outgoing):
             self.counters.dropped_full += 1
+            if self.on_full is not None:
+                self.on_full(self.client_id)
             return False
         if self.link is None:
             if self.on_queued is not None:
@@ -326,3 +344,5 @@ class Session(Subscriber):
         self.counters.inflight_in -= len(self.received)
         self.received.clear()
         self.retained.clear()
+        self.subscriptions.clear()
+        self.wildcard_levels = 0

@@ -18,19 +18,19 @@ MAXIMUM_BYTES: Final = 65_535
 SHARE_PREFIX: Final = "$share/"
 
 
-def topic_name_fault(name: str, maximum_levels: int) -> str:
+def topic_name_fault(name: str, maximum_levels: int, maximum_bytes: int = MAXIMUM_BYTES) -> str:
     """What is wrong with a Topic Name, as a sentence; "" when it is valid."""
     if "+" in name or "#" in name:
         return "A Topic Name must not contain the wildcard characters + and #. [MQTT-4.7.0-1]"
-    return _text_fault("Topic Name", name) or _levels_fault("Topic Name", name, maximum_levels)
+    return _text_fault("Topic Name", name, maximum_bytes) or _levels_fault("Topic Name", name, maximum_levels)
 
 
-def topic_filter_fault(topic_filter: str, maximum_levels: int) -> str:
+def topic_filter_fault(topic_filter: str, maximum_levels: int, maximum_bytes: int = MAXIMUM_BYTES) -> str:
     """What is wrong with a Topic Filter, shared or not, as a sentence; "" when it is valid.
 
     The levels of `$share/name/` do not count against `maximum_levels`.
     """
-    fault = _text_fault("Topic Filter", topic_filter) or shared_fault(topic_filter)
+    fault = _text_fault("Topic Filter", topic_filter, maximum_bytes) or shared_fault(topic_filter)
     if fault:
         return fault
     real_filter = split_shared(topic_filter)[1]
@@ -65,6 +65,11 @@ def split_shared(topic_filter: str) -> tuple[str, str]:
 def has_wildcard(topic_filter: str) -> bool:
     """Whether a valid Topic Filter can match more than one Topic Name."""
     return "+" in topic_filter or "#" in topic_filter
+
+
+def wildcard_levels(topic_filter: str) -> int:
+    """Its levels if a valid Topic Filter has a wildcard, else 0: what matching a topic looks at."""
+    return topic_filter.count("/") + 1 if has_wildcard(topic_filter) else 0
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -102,7 +107,7 @@ def covers(wide_filter: str, narrow_filter: str) -> bool:
     return len(wide) == len(narrow)
 
 
-def _text_fault(noun: str, text: str) -> str:
+def _text_fault(noun: str, text: str, maximum_bytes: int) -> str:
     """The rules that Topic Names and Topic Filters have in common (4.7.3)."""
     if not text:
         return f"A {noun} must be at least one character long. [MQTT-4.7.3-1]"
@@ -111,8 +116,8 @@ def _text_fault(noun: str, text: str) -> str:
     length = _byte_length(text)
     if length < 0:
         return f"A {noun} must not contain surrogate code points. [MQTT-1.5.4-1]"
-    if length > MAXIMUM_BYTES:
-        return f"A {noun} must not be longer than {MAXIMUM_BYTES} bytes. [MQTT-4.7.3-3]"
+    if length > maximum_bytes:
+        return f"A {noun} must not be longer than {maximum_bytes} bytes. [MQTT-4.7.3-3]"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.errors import MalformedPacket, ProtocolError
 from amqtt.wire.interned import topic_name
 from amqtt.wire.packets import (
@@ -72,7 +73,7 @@ def protocol_level_at(buffer: bytes, at: int, end: int) -> tuple[ProtocolLevel, 
 
 
 def connect_at(
-    level: ProtocolLevel, buffer: bytes, at: int, end: int, maximum_user_properties: int
+    level: ProtocolLevel, buffer: bytes, at: int, end: int, bounds: PacketBounds
 ) -> Connect:
     """The CONNECT packet whose Connect Flags are at `at`."""
     version = level.version
@@ -81,11 +82,11 @@ def connect_at(
     keep_alive, at = two_byte_integer_at(buffer, at, end)
     properties = None
     if version == MQTT_5:
-        properties, at = decode_properties(buffer, at, end, CONNECT, maximum_user_properties)
+        properties, at = decode_properties(buffer, at, end, CONNECT, bounds)
     client_id, at = string_at(buffer, at, end)
     will = None
     if flags & _WILL_FLAG:
-        will, at = _will_at(flags, version, buffer, at, end, maximum_user_properties)
+        will, at = _will_at(flags, version, buffer, at, end, bounds)
     username = None
     password = None
     # MQTT 3.1 lets a Client set these flags and leave the fields out.
@@ -116,11 +117,11 @@ def _check_flags(flags: int, version: int) -> None:
 
 
 def _will_at(
-    flags: int, version: int, buffer: bytes, at: int, end: int, maximum_user_properties: int
+    flags: int, version: int, buffer: bytes, at: int, end: int, bounds: PacketBounds
 ) -> tuple[WillFields, int]:
     properties = None
     if version == MQTT_5:
-        properties, at = decode_properties(buffer, at, end, WILL, maximum_user_properties)
+        properties, at = decode_properties(buffer, at, end, WILL, bounds)
     raw, at = binary_at(buffer, at, end)
     topic = topic_name(raw)
     if not topic:  # [MQTT-4.7.3-1]
@@ -129,7 +130,7 @@ def _will_at(
     return WillFields(topic, payload, (flags & _WILL_QOS) >> 3, flags & _WILL_RETAIN != 0, properties), at
 
 
-def connack_at(buffer: bytes, at: int, end: int, version: int, maximum_user_properties: int) -> Connack:
+def connack_at(buffer: bytes, at: int, end: int, version: int, bounds: PacketBounds) -> Connack:
     """The CONNACK packet whose Connect Acknowledge Flags are at `at`; return codes become Reason Codes."""
     flags, at = byte_at(buffer, at, end)
     code, at = byte_at(buffer, at, end)
@@ -138,7 +139,7 @@ def connack_at(buffer: bytes, at: int, end: int, version: int, maximum_user_prop
     properties = None
     if version == MQTT_5:
         reason_code = code if code in CONNACK_REASONS else -1
-        properties, at = decode_properties(buffer, at, end, CONNACK, maximum_user_properties)
+        properties, at = decode_properties(buffer, at, end, CONNACK, bounds)
     else:
         reason_code = REASONS_OF_RETURN_CODES.get(code, -1)
     if reason_code < 0:
@@ -150,7 +151,7 @@ def connack_at(buffer: bytes, at: int, end: int, version: int, maximum_user_prop
     return Connack(flags == 1, reason_code, properties)
 
 
-def disconnect_at(buffer: bytes, at: int, end: int, version: int, maximum_user_properties: int) -> Disconnect:
+def disconnect_at(buffer: bytes, at: int, end: int, version: int, bounds: PacketBounds) -> Disconnect:
     """The DISCONNECT packet; what it leaves out is 0x00 and no properties (3.14.2)."""
     if at == end:
         return Disconnect()
@@ -161,20 +162,20 @@ def disconnect_at(buffer: bytes, at: int, end: int, version: int, maximum_user_p
         raise ProtocolError(f"{reason_code:#04x} is no Disconnect Reason Code")
     properties = None
     if at < end:
-        properties, at = decode_properties(buffer, at, end, DISCONNECT, maximum_user_properties)
+        properties, at = decode_properties(buffer, at, end, DISCONNECT, bounds)
     if at != end:
         raise MalformedPacket("a DISCONNECT packet has bytes behind its fields")
     return Disconnect(reason_code, properties)
 
 
-def auth_at(buffer: bytes, at: int, end: int, maximum_user_properties: int) -> Auth:
+def auth_at(buffer: bytes, at: int, end: int, bounds: PacketBounds) -> Auth:
     """The AUTH packet; only 0x00 without properties may be left out, and both of them (3.15.2.1)."""
     if at == end:
         return Auth()
     reason_code, at = byte_at(buffer, at, end)
     if reason_code not in AUTH_REASONS:
         raise ProtocolError(f"{reason_code:#04x} is no Authenticate Reason Code")
-    properties, at = decode_properties(buffer, at, end, AUTH, maximum_user_properties)
+    properties, at = decode_properties(buffer, at, end, AUTH, bounds)
     if at != end:
         raise MalformedPacket("an AUTH packet has bytes behind its fields")
     if properties is None or properties.authentication_method is None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from amqtt.wire.bounds import USUAL_BOUNDS, PacketBounds
 from amqtt.wire.connection_packets import auth_at, connack_at, connect_at, disconnect_at, protocol_level_at
 from amqtt.wire.errors import MalformedPacket, ProtocolError
 from amqtt.wire.interned import TopicNames
@@ -27,7 +28,6 @@ from amqtt.wire.packets import (
     Pingresp,
 )
 from amqtt.wire.primitives import variable_byte_integer_at
-from amqtt.wire.properties import MAXIMUM_USER_PROPERTIES
 from amqtt.wire.publish_packets import acknowledgement_at, publish_at
 from amqtt.wire.reasons import ReasonCode
 from amqtt.wire.subscription_packets import suback_at, subscribe_at, unsuback_at, unsubscribe_at
@@ -54,8 +54,8 @@ class Decoder:
     """
 
     __slots__ = (
-        "_missing", "_partial", "_topics", "error", "maximum_connect_size", "maximum_packet_size",
-        "maximum_user_properties", "version",
+        "_missing", "_partial", "_topics", "bounds", "error", "maximum_connect_size", "maximum_packet_size",
+        "version",
     )
 
     def __init__(
@@ -64,12 +64,12 @@ class Decoder:
         maximum_packet_size: int,
         maximum_connect_size: int,
         version: int = 0,
-        maximum_user_properties: int = MAXIMUM_USER_PROPERTIES,
+        bounds: PacketBounds = USUAL_BOUNDS,
     ) -> None:
         self.version = version
         self.maximum_packet_size = maximum_packet_size
         self.maximum_connect_size = maximum_connect_size
-        self.maximum_user_properties = maximum_user_properties
+        self.bounds = bounds
         self.error: MalformedPacket | ProtocolError | None = None
         self._topics = topics
         # The start of a packet that is not complete, and how many of its bytes are to come; 0 while
@@ -110,7 +110,7 @@ class Decoder:
         version = self.version
         maximum = self._maximum()
         topics = self._topics
-        bound = self.maximum_user_properties
+        bounds = self.bounds
         while at < size:
             start = at
             first = buffer[start]
@@ -127,12 +127,16 @@ class Decoder:
                 return
             end = at + length
             if end - start > maximum:
-                raise ProtocolError("the packet is larger than we take", ReasonCode.PACKET_TOO_LARGE)
+                raise ProtocolError(
+                    "the packet is larger than we take",
+                    ReasonCode.PACKET_TOO_LARGE,
+                    "maximum_packet_size" if version else "maximum_connect_size",
+                )
             if end > size:
                 self._keep(buffer, start, end - size)
                 return
             if first >> 4 == PUBLISH:
-                packets.append(publish_at(topics, buffer, start, at, end, version, bound))
+                packets.append(publish_at(topics, buffer, start, at, end, version, bounds))
             else:
                 packets.append(self._packet_at(first >> 4, buffer, at, end))
                 version = self.version
@@ -150,25 +154,25 @@ class Decoder:
 
     def _packet_at(self, kind: int, buffer: bytes, at: int, end: int) -> Packet:
         version = self.version
-        bound = self.maximum_user_properties
+        bounds = self.bounds
         if PUBACK <= kind <= PUBCOMP:
-            return acknowledgement_at(kind, buffer, at, end, version, bound)
+            return acknowledgement_at(kind, buffer, at, end, version, bounds)
         if kind == SUBSCRIBE:
-            return subscribe_at(buffer, at, end, version, bound)
+            return subscribe_at(buffer, at, end, version, bounds)
         if kind == UNSUBSCRIBE:
-            return unsubscribe_at(buffer, at, end, version, bound)
+            return unsubscribe_at(buffer, at, end, version, bounds)
         if kind == SUBACK:
-            return suback_at(buffer, at, end, version, bound)
+            return suback_at(buffer, at, end, version, bounds)
         if kind == UNSUBACK:
-            return unsuback_at(buffer, at, end, version, bound)
+            return unsuback_at(buffer, at, end, version, bounds)
         if kind == DISCONNECT:
-            return disconnect_at(buffer, at, end, version, bound)
+            return disconnect_at(buffer, at, end, version, bounds)
         if kind == CONNECT:
             return self._connect_at(buffer, at, end)
         if kind == CONNACK:
-            return connack_at(buffer, at, end, version, bound)
+            return connack_at(buffer, at, end, version, bounds)
         if kind == AUTH:
-            return auth_at(buffer, at, end, bound)
+            return auth_at(buffer, at, end, bounds)
         if at != end:
             raise MalformedPacket("a PINGREQ or PINGRESP packet has bytes behind its fixed header")
         return Pingreq() if kind == PINGREQ else Pingresp()
@@ -181,7 +185,7 @@ class Decoder:
             raise ProtocolError(
                 "the Protocol Level is not supported", ReasonCode.UNSUPPORTED_PROTOCOL_VERSION
             )
-        return connect_at(level, buffer, at, end, self.maximum_user_properties)
+        return connect_at(level, buffer, at, end, self.bounds)
 
 
 def _check_first_byte(first: int, version: int) -> None:

@@ -12,6 +12,8 @@ MAXIMUM_REMEMBERED_LENGTH: Final = 256
 """Longer Topic Names, in bytes, are seldom sent twice and never remembered."""
 ALL_LEVELS: Final = 65_536
 """Topic levels of the longest Topic Name that there can be."""
+ALL_BYTES: Final = 65_535
+"""Bytes of the longest Topic Name that there can be [MQTT-4.7.3-3]."""
 
 
 def topic_name(raw: bytes) -> str:
@@ -31,27 +33,31 @@ class TopicNames:
 
     One is shared by all Decoders of a Server. It is bounded, and forgets everything when it is
     full: that is cheaper than keeping an order, and a working set that fits is back at once.
-    `maximum_levels` is how many topic levels a Topic Name may have.
+    `maximum_levels` is how many topic levels a Topic Name may have, `maximum_length` how many bytes.
     """
 
-    __slots__ = ("_known", "_maximum_levels")
+    __slots__ = ("_known", "_maximum_length", "_maximum_levels")
 
-    def __init__(self, maximum_levels: int = ALL_LEVELS) -> None:
+    def __init__(self, maximum_levels: int = ALL_LEVELS, maximum_length: int = ALL_BYTES) -> None:
         self._maximum_levels = maximum_levels
+        self._maximum_length = maximum_length
         self._known: dict[bytes, str] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def decode(self, raw: bytes) -> str:
-        """The Topic Name in `raw`: see topic_name, which it remembers; ProtocolError for too many levels."""
+        """The Topic Name in `raw`: see topic_name, which it remembers; ProtocolError if it is too long."""
         known = self._known.get(raw)
         if known is not None:
             return known
         topic = topic_name(raw)
         if topic.count("/") >= self._maximum_levels:
             text = f"the Topic Name has more than {self._maximum_levels} levels"
-            raise ProtocolError(text, ReasonCode.TOPIC_NAME_INVALID)
+            raise ProtocolError(text, ReasonCode.TOPIC_NAME_INVALID, "maximum_topic_levels")
+        if len(raw) > self._maximum_length:
+            text = f"the Topic Name is longer than {self._maximum_length} bytes"
+            raise ProtocolError(text, ReasonCode.TOPIC_NAME_INVALID, "maximum_topic_length")
         if len(raw) <= MAXIMUM_REMEMBERED_LENGTH:
             if len(self._known) >= MAXIMUM_REMEMBERED:
                 self._known.clear()

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from amqtt.wire.bounds import USUAL_BOUNDS, PacketBounds
 from amqtt.wire.errors import MalformedPacket, ProtocolError
 from amqtt.wire.primitives import (
     MAXIMUM_VARIABLE_BYTE_INTEGER,
@@ -15,10 +16,6 @@ from amqtt.wire.primitives import (
 )
 from amqtt.wire.reasons import ReasonCode
 
-MAXIMUM_USER_PROPERTIES: Final = 64
-"""User Properties of one packet, if the Decoder is given no other number."""
-MAXIMUM_USER_PROPERTY_BYTES: Final = 16 * 1024
-"""All User Properties of one packet in bytes: they are kept and forwarded, and serve nobody in bulk."""
 MAXIMUM_SUBSCRIPTION_IDENTIFIERS: Final = 65_536
 """Subscription Identifiers of one PUBLISH; without a bound, each two bytes would become an object."""
 
@@ -143,13 +140,13 @@ BY_BEARER: Final[list[list[Property]]] = [
 
 
 def decode_properties(
-    buffer: bytes, at: int, end: int, bearer: int, maximum_user_properties: int = MAXIMUM_USER_PROPERTIES
+    buffer: bytes, at: int, end: int, bearer: int, bounds: PacketBounds = USUAL_BOUNDS
 ) -> tuple[Properties | None, int]:
     """The Property Length at `at` with its Properties, None if there are none; and where they end.
 
     `bearer` is the packet type, or WILL. MalformedPacket for an identifier that does not exist or
     that the bearer may not bear (2.2.2.2); ProtocolError for a property that is there twice or has
-    a value that the standard excludes; ProtocolError 0x97 beyond the bounds of this module.
+    a value that the standard excludes; ProtocolError 0x97 beyond the bounds.
     """
     length, at = variable_byte_integer_at(buffer, at, end)
     if length == 0:
@@ -158,13 +155,15 @@ def decode_properties(
     if stop > end:
         raise MalformedPacket("the Property Length reaches beyond the packet")
     properties = Properties()
-    _fill(properties, buffer, at, stop, bearer, maximum_user_properties)
+    _fill(properties, buffer, at, stop, bearer, bounds)
     if properties.authentication_data is not None and properties.authentication_method is None:
         raise ProtocolError("Authentication Data without an Authentication Method")
     return properties, stop
 
 
-def _fill(properties: Properties, buffer: bytes, at: int, end: int, bearer: int, maximum: int) -> None:
+def _fill(
+    properties: Properties, buffer: bytes, at: int, end: int, bearer: int, bounds: PacketBounds
+) -> None:
     seen = 0
     pairs: list[tuple[str, str]] = []
     pair_bytes = 0
@@ -179,8 +178,10 @@ def _fill(properties: Properties, buffer: bytes, at: int, end: int, bearer: int,
             name, value, at = string_pair_at(buffer, at, end)
             pairs.append((name, value))
             pair_bytes += at - start
-            if len(pairs) > maximum or pair_bytes > MAXIMUM_USER_PROPERTY_BYTES:
-                raise ProtocolError("more User Properties than we take", ReasonCode.QUOTA_EXCEEDED)
+            if len(pairs) > bounds.maximum_user_properties:
+                raise _too_much("maximum_user_properties")
+            if pair_bytes > bounds.maximum_user_property_bytes:
+                raise _too_much("maximum_user_property_bytes")
             continue
         if seen >> row.identifier & 1:
             raise ProtocolError(f"the property {row.attribute} is there twice")
@@ -198,6 +199,10 @@ def _fill(properties: Properties, buffer: bytes, at: int, end: int, bearer: int,
         properties.user_properties = tuple(pairs)
     if identifiers:
         properties.subscription_identifiers = tuple(identifiers)
+
+
+def _too_much(limit: str) -> ProtocolError:
+    return ProtocolError("more User Properties than we take", ReasonCode.QUOTA_EXCEEDED, limit)
 
 
 def _value_at(properties: Properties, row: Property, buffer: bytes, at: int, end: int) -> int:

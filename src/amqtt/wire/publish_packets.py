@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.errors import MalformedPacket, ProtocolError
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import (
@@ -33,7 +34,7 @@ def publish_at(
     at: int,
     end: int,
     version: int,
-    maximum_user_properties: int,
+    bounds: PacketBounds,
 ) -> Publish:
     """The PUBLISH packet from `start` to `end` whose Topic Name is at `at`; its first byte is valid.
 
@@ -56,9 +57,7 @@ def publish_at(
         if payload_at < end and buffer[payload_at] == 0:
             payload_at += 1
         else:
-            properties, payload_at = decode_properties(
-                buffer, payload_at, end, PUBLISH, maximum_user_properties
-            )
+            properties, payload_at = decode_properties(buffer, payload_at, end, PUBLISH, bounds)
     if not topic:
         _check_empty_topic(properties, version)
     wire = buffer[start:end] if first == PLAIN_PUBLISH and properties is None else None
@@ -76,7 +75,7 @@ def _check_empty_topic(properties: Properties | None, version: int) -> None:
 
 
 def acknowledgement_at(
-    kind: int, buffer: bytes, at: int, end: int, version: int, maximum_user_properties: int
+    kind: int, buffer: bytes, at: int, end: int, version: int, bounds: PacketBounds
 ) -> Acknowledgement:
     """The packet of type `kind`, PUBACK to PUBCOMP; what it leaves out is 0x00 and no properties."""
     packet_id, at = packet_id_at(buffer, at, end)
@@ -87,7 +86,7 @@ def acknowledgement_at(
         if reason_code and reason_code not in (PUBACK_REASONS if kind <= PUBREC else PUBREL_REASONS):
             raise ProtocolError(f"the Reason Code {reason_code:#04x} is not one of this packet")
         if at < end:
-            properties, at = decode_properties(buffer, at, end, kind, maximum_user_properties)
+            properties, at = decode_properties(buffer, at, end, kind, bounds)
     if at != end:
         raise MalformedPacket("an acknowledgement has bytes behind its fields")
     if kind == PUBACK:

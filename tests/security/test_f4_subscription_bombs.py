@@ -1,0 +1,108 @@
+"""F4: no SUBSCRIBE keeps the others waiting, no number of them fills the memory."""
+
+import gc
+import tracemalloc
+
+import pytest
+
+from amqtt.server.limits import Limits
+from amqtt.wire.packets import (
+    MQTT_3_1_1,
+    MQTT_5,
+    Disconnect,
+    Packet,
+    Suback,
+    Subscribe,
+    SubscriptionRequest,
+    Unsubscribe,
+)
+from support.bench_server import Bench
+
+QUOTA_EXCEEDED = 0x97
+MOST = Limits().maximum_topic_filters
+BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+
+
+def packet(kind: type[Packet], count: int) -> Packet:
+    if kind is Subscribe:
+        return Subscribe(1, [SubscriptionRequest(f"a/{number}") for number in range(count)])
+    return Unsubscribe(1, [f"a/{number}" for number in range(count)])
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [Subscribe, Unsubscribe])
+def test_a_packet_with_as_many_topic_filters_as_are_allowed_is_answered(
+    version: int, kind: type[Packet]
+) -> None:
+    bench = Bench()
+    client = bench.connected("c", version)
+    client.send(packet(kind, MOST))
+    (answer,) = client.received()
+    if kind is Subscribe:
+        assert isinstance(answer, Suback)
+        assert answer.reason_codes == [0] * MOST
+    assert not client.state.closed
+    assert bench.server.realm.excess.counts == {}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [Subscribe, Unsubscribe])
+@pytest.mark.parametrize("count", [MOST + 1, 60_000])
+def test_one_with_more_ends_its_connection_and_changes_nothing(
+    version: int, kind: type[Packet], count: int
+) -> None:
+    bench = Bench()
+    client = bench.connected("c", version)
+    client.send(packet(kind, count))
+    answers = client.received()
+    assert client.state.closed
+    assert len(bench.server.realm.tree) == 0
+    assert bench.server.realm.excess.counts == {"maximum_topic_filters": 1}
+    if version == MQTT_5:
+        (answer,) = answers
+        assert isinstance(answer, Disconnect)
+        assert answer.reason_code == QUOTA_EXCEEDED
+
+
+def test_subscriptions_of_one_session_are_bounded() -> None:
+    bench = Bench(maximum_subscriptions=3)
+    client = bench.connected("c")
+    assert [client.subscribe(each) for each in "abc"] == [0, 0, 0]
+    assert client.subscribe("d") == QUOTA_EXCEEDED
+    assert client.subscribe("a", 1) == 1
+    assert bench.connected("other").subscribe("d") == 0
+    assert bench.server.realm.excess.counts == {"maximum_subscriptions": 1}
+
+
+def test_members_of_a_shared_group_are_bounded() -> None:
+    bench = Bench(maximum_shared_members=2)
+    clients = [bench.connected(name) for name in "abc"]
+    assert [client.subscribe("$share/g/t") for client in clients] == [0, 0, QUOTA_EXCEEDED]
+    assert clients[2].subscribe("$share/other/t") == 0
+    assert bench.server.realm.excess.counts == {"maximum_shared_members": 1}
+
+
+def test_memory_returns_when_subscriptions_come_and_go() -> None:
+    bench = Bench()
+    client = bench.connected("c")
+
+    def come_and_go(first: int) -> None:
+        filters = [f"{number}/+/x/{number}/#" if number % 2 else f"e/{number}" for number in
+                   range(first, first + 1000)]
+        client.send(Subscribe(1, [SubscriptionRequest(each) for each in filters]))
+        client.send(Unsubscribe(2, filters))
+        client.received()
+
+    come_and_go(0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for first in range(1000, 11_000, 1000):
+            come_and_go(first)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 128 * 1024
+    finally:
+        tracemalloc.stop()
+    realm = bench.server.realm
+    assert len(realm.tree) == realm.tree.nodes == len(realm.sessions["c"].subscriptions) == 0
+    assert realm.sessions["c"].wildcard_levels == 0
