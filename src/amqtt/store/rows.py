@@ -13,6 +13,7 @@ from amqtt.wire.encoder import properties_bytes
 from amqtt.wire.errors import PeerError
 from amqtt.wire.packets import PUBLISH, WillFields
 from amqtt.wire.primitives import variable_byte_integer
+from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.properties import WILL, Properties, decode_properties
 
 Row: TypeAlias = tuple[Any, ...]
@@ -23,6 +24,7 @@ NO_LOCAL: Final = 4
 RETAIN_AS_PUBLISHED: Final = 8
 UNBOUNDED: Final = 65_535
 """Levels and User Properties were bounded when they came in: the bounds may have changed since."""
+_AS_STORED: Final = PacketBounds(UNBOUNDED, 16 * 1024 * 1024)
 
 
 class DamagedRow(ValueError):
@@ -181,7 +183,7 @@ def _properties(written: bytes | None, bearer: int) -> Properties | None:
     if written is None:
         return None
     framed = variable_byte_integer(len(written)) + written
-    return decode_properties(framed, 0, len(framed), bearer, UNBOUNDED)[0]
+    return decode_properties(framed, 0, len(framed), bearer, _AS_STORED)[0]
 
 
 _TAKEN: Final[Mapping[str, Callable[[Row, Batch], None]]] = {
