@@ -9,11 +9,11 @@ from amqtt.sessions.inflight import AWAITS_PUBCOMP, QUEUED
 from amqtt.sessions.journal import Batch, StoredEntry, StoredSession, StoredWill
 from amqtt.topics.names import split_shared, topic_filter_fault, topic_name_fault
 from amqtt.topics.subscriptions import Subscription
+from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.encoder import properties_bytes
 from amqtt.wire.errors import PeerError
 from amqtt.wire.packets import PUBLISH, WillFields
 from amqtt.wire.primitives import variable_byte_integer
-from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.properties import WILL, Properties, decode_properties
 
 Row: TypeAlias = tuple[Any, ...]
