@@ -2,7 +2,7 @@
 # make test    install what the tests need, then every check and every test
 #              the tests run twice: plain Python from src, then the compiled package as installed
 # make check   lint, types and floors alone
-# make bench   the benchmarks, beside Mosquitto
+# make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make docs    the generated pages of docs/reference
 # make clean   remove everything that make has made
 

@@ -6,24 +6,34 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.brokers import COMMANDS, BrokerFailed, BrokerProcess, missing
-from benchmarks.load import Load, Result
-from benchmarks.report import Summary, as_json, summary, table
-from benchmarks.shapes import SHAPES, Shape
+from benchmarks import holdings, reach, storm, streams
+from benchmarks.broker_process import BrokerFailed, BrokerProcess
+from benchmarks.brokers import BROKERS, Broker, given
+from benchmarks.certificates import Certificates, issued
+from benchmarks.figures import Result, Summary, summary
+from benchmarks.report import as_json, table
+from benchmarks.shapes import SHAPES, Memory, Retained, Shape, Storm, Stream
 from benchmarks.verification import BrokenStream
+
+DEFAULT_BROKERS = ("amqtt uvloop", "amqtt asyncio", "amqtt pure", "mosquitto")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--shapes", nargs="+", choices=[s.name for s in SHAPES], metavar="SHAPE",
                         help="only these: " + ", ".join(s.name for s in SHAPES))
-    parser.add_argument("--brokers", nargs="+", choices=list(COMMANDS), metavar="BROKER",
-                        help="only these: " + ", ".join(COMMANDS))
+    parser.add_argument("--brokers", nargs="+", choices=[b.name for b in BROKERS], metavar="BROKER",
+                        help="only these: " + ", ".join(b.name for b in BROKERS))
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
+                        help="one more broker, which listens on {port} without TLS (may be given often)")
+    parser.add_argument("--reach", action="store_true",
+                        help="only the shapes that have a goal, and how far each goal is reached")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each broker; the median counts (3)")
     parser.add_argument("--seconds", type=float, default=1.5, help="measured time of one run (1.5)")
-    parser.add_argument("--warm-up", type=float, default=0.4, help="time before it (0.4)")
+    parser.add_argument("--warm-up", type=float, default=0.5, help="time before it (0.5)")
     parser.add_argument("--quick", action="store_true", help="one round of half a second")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE",
                         help="where the figures go (build/bench.json)")
@@ -33,36 +43,58 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _run(shape: Shape, name: str, processor: int | None, arguments: argparse.Namespace) -> Result:
-    with tempfile.TemporaryDirectory() as folder, BrokerProcess(name, Path(folder), processor) as broker:
-        load = Load(shape, broker.address)
-        try:
-            return load.measure(broker.cpu_seconds, arguments.warm_up, arguments.seconds)
-        finally:
-            load.close()
+class Comparison:
+    """Brokers under the same load in the same minutes."""
+
+    def __init__(self, brokers: Sequence[Broker], arguments: argparse.Namespace, folder: Path) -> None:
+        self._brokers = brokers
+        self._arguments = arguments
+        self._certificates: Certificates = issued(folder)
+        self._processor = _processors()
+
+    def of(self, shape: Shape) -> dict[str, Summary | str]:
+        """Run the brokers in turn, so that a machine that is busy for a while is so for all of them."""
+        results: dict[str, list[Result]] = defaultdict(list)
+        errors = {b.name: reason for b in self._brokers if (reason := _impossible(b, shape))}
+        for _ in range(1 if shape.is_steady else self._arguments.rounds):
+            for broker in self._brokers:
+                if broker.name in errors:
+                    continue
+                try:
+                    results[broker.name].append(self._run(shape, broker))
+                except (BrokerFailed, BrokenStream, OSError) as error:
+                    errors[broker.name] = str(error)
+                gc.collect()
+        return {b.name: errors.get(b.name) or summary(results[b.name]) for b in self._brokers}
+
+    def _run(self, shape: Shape, broker: Broker) -> Result:
+        with tempfile.TemporaryDirectory() as folder:
+            where = Path(folder)
+            certificates, processor = self._certificates, self._processor
+            with BrokerProcess(broker, shape.transport, where, certificates, processor) as running:
+                return self._measured(shape, running)
+
+    def _measured(self, shape: Shape, running: BrokerProcess) -> Result:
+        warm_up, seconds = self._arguments.warm_up, self._arguments.seconds
+        match shape:
+            case Stream():
+                return streams.measure(shape, running, warm_up, seconds)
+            case Storm():
+                return storm.measure(shape, running, warm_up, seconds)
+            case Retained():
+                return holdings.deliver_retained(shape, running)
+            case Memory():
+                return holdings.weigh(shape, running)
 
 
-def _compare(
-    shape: Shape, names: list[str], processor: int | None, arguments: argparse.Namespace
-) -> dict[str, Summary | str]:
-    """Run the brokers in turn, so that a machine that is busy for a while is so for all of them."""
-    results: dict[str, list[Result]] = defaultdict(list)
-    errors = {name: reason for name in names if (reason := missing(name))}
-    for _ in range(arguments.rounds):
-        for name in names:
-            if name in errors:
-                continue
-            try:
-                results[name].append(_run(shape, name, processor, arguments))
-            except (BrokerFailed, BrokenStream, OSError) as error:
-                errors[name] = str(error)
-    return {name: errors.get(name) or summary(results[name]) for name in names}
+def _impossible(broker: Broker, shape: Shape) -> str:
+    return broker.missing() or (
+        "" if shape.transport in broker.transports else f"cannot be asked for {shape.transport}"
+    )
 
 
 def _processors() -> int | None:
     """Give the generator one processor and the broker another; None where there is only one."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) == 1:
         return None
@@ -70,21 +102,30 @@ def _processors() -> int | None:
     return allowed[0]
 
 
+def _chosen(arguments: argparse.Namespace) -> tuple[list[Shape], list[Broker]]:
+    wanted = arguments.shapes
+    if wanted is None and arguments.reach:
+        wanted = {name for goal in reach.GOALS for name in (goal.shape, goal.other_shape)}
+    names = arguments.brokers or (DEFAULT_BROKERS if arguments.reach else [b.name for b in BROKERS])
+    shapes = [shape for shape in SHAPES if wanted is None or shape.name in wanted]
+    return shapes, [b for b in BROKERS if b.name in names] + given(arguments.peer)
+
+
 def main() -> int:
     """Measure and print; 1 if a broker failed or a message went wrong."""
     arguments = _arguments()
-    processor = _processors()
+    shapes, brokers = _chosen(arguments)
     gc.disable()
-    names = arguments.brokers or list(COMMANDS)
     found: dict[Shape, dict[str, Summary | str]] = {}
-    for shape in SHAPES:
-        if arguments.shapes and shape.name not in arguments.shapes:
-            continue
-        found[shape] = _compare(shape, names, processor, arguments)
-        print(table(shape, found[shape]), end="\n\n", flush=True)
-        gc.collect()
+    with tempfile.TemporaryDirectory() as folder:
+        comparison = Comparison(brokers, arguments, Path(folder))
+        for shape in shapes:
+            found[shape] = comparison.of(shape)
+            print(table(shape, found[shape]), end="\n\n", flush=True)
+    if arguments.reach:
+        print(reach.table({shape.name: each for shape, each in found.items()}), end="\n\n")
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(as_json(found))
+    arguments.json.write_text(as_json(found, {}))
     print(f"written to {arguments.json}")
     return any(isinstance(s, str) or bool(s.faults) for each in found.values() for s in each.values())
 

@@ -1,123 +1,108 @@
-"""The brokers under test: each a process of its own, on a port of its own, ended when its run is over."""
+"""The brokers that are put beside one another, and how each is started so that it drops nothing."""
 
 import os
+import shlex
 import shutil
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-START_SECONDS = 15.0
-STOP_SECONDS = 5.0
-_MOSQUITTO = """\
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence false
-log_dest none
-set_tcp_nodelay true
-max_inflight_messages 0
-max_queued_messages 0
-max_queued_bytes 0
-"""
+from benchmarks.certificates import Certificates
+
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+INSTALLED = HERE.parent / "build" / "peers"
+"""Where `make bench-peers` puts what is not part of this project."""
+EVERY_TRANSPORT = frozenset({"tcp", "tls", "wss"})
 
 
-class BrokerFailed(Exception):
-    """A broker did not start, or ended during its run."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a broker is to listen, what is to be spoken there, and a folder for its files."""
+
+    port: int
+    transport: str
+    folder: Path
+    certificates: Certificates
 
 
-def _amqtt(loop: str) -> Callable[[int, Path], list[str]]:
-    def command(port: int, _folder: Path) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.amqtt_broker", loop, str(port)]
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that can be started. `share` of the things of a large shape is enough for a slow one."""
+
+    name: str
+    command: Callable[[Place], list[str]]
+    missing: Callable[[], str] = str
+    """Why it cannot run here; "": it can."""
+    transports: frozenset[str] = EVERY_TRANSPORT
+    share: float = 1.0
+
+
+def _ours(loop: str, form: str) -> Callable[[Place], list[str]]:
+    def command(place: Place) -> list[str]:
+        words = [sys.executable, "-m", "benchmarks.peers.amqtt_broker", loop, form, *_listener(place)]
+        return [*words, str(PEERS / "amqtt.yaml")]
 
     return command
 
 
-def _mosquitto(port: int, folder: Path) -> list[str]:
-    configuration = _MOSQUITTO.format(port=port)
+def _listener(place: Place) -> list[str]:
+    certificates = place.certificates
+    return [str(place.port), place.transport, str(certificates.certfile), str(certificates.keyfile)]
+
+
+def _mosquitto(place: Place) -> list[str]:
+    lines = [f"listener {place.port} 127.0.0.1"]
+    if place.transport != "tcp":
+        lines += [f"certfile {place.certificates.certfile}", f"keyfile {place.certificates.keyfile}"]
+    if place.transport == "wss":
+        lines.append("protocol websockets")
     if os.getuid() == 0:
-        configuration += "user root\n"
-    path = folder / "mosquitto.conf"
-    path.write_text(configuration)
+        lines.append("user root")
+    path = place.folder / "mosquitto.conf"
+    path.write_text((PEERS / "mosquitto.conf").read_text() + "\n".join(lines) + "\n")
     return ["mosquitto", "-c", str(path)]
 
 
-COMMANDS: dict[str, Callable[[int, Path], list[str]]] = {
-    "amqtt uvloop": _amqtt("uvloop"),
-    "amqtt asyncio": _amqtt("asyncio"),
-    "mosquitto": _mosquitto,
-}
+def _aedes(place: Place) -> list[str]:
+    return ["node", str(PEERS / "aedes" / "broker.js"), *_listener(place)]
 
 
-def missing(name: str) -> str:
-    """Why this broker cannot run here, "" if it can."""
-    if name == "mosquitto" and shutil.which("mosquitto") is None:
-        return "no command mosquitto"
-    return ""
+def _amqtt_0_12_1(place: Place) -> list[str]:
+    python = INSTALLED / "amqtt-0.12.1" / "bin" / "python"
+    return [str(python), str(PEERS / "amqtt_0_12_1" / "broker.py"), *_listener(place)]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _needs(command: str) -> Callable[[], str]:
+    return lambda: "" if shutil.which(command) else f"there is no command {command}"
 
 
-class BrokerProcess:
-    """A running broker: where it listens, and the processor time it has used."""
+def _needs_file(path: Path) -> Callable[[], str]:
+    return lambda: "" if path.exists() else "not installed; `make bench-peers` installs it"
 
-    def __init__(self, name: str, folder: Path, processor: int | None) -> None:
-        self.name = name
-        self.address = ("127.0.0.1", _free_port())
-        self._log = (folder / "broker.log").open("w+b")
-        self._process = subprocess.Popen(
-            COMMANDS[name](self.address[1], folder), stdout=self._log, stderr=self._log
-        )
-        if processor is not None:
-            os.sched_setaffinity(self._process.pid, {processor})
 
-    def __enter__(self) -> Self:
-        try:
-            self._wait_until_it_listens()
-        except BaseException:
-            self.stop()
-            raise
-        return self
+BROKERS = (
+    Broker("amqtt uvloop", _ours("uvloop", "installed")),
+    Broker("amqtt asyncio", _ours("asyncio", "installed")),
+    Broker("amqtt pure", _ours("asyncio", "pure")),
+    Broker("mosquitto", _mosquitto, _needs("mosquitto")),
+    Broker("aedes", _aedes, _needs_file(PEERS / "aedes" / "node_modules" / ".ready")),
+    Broker("amqtt 0.12.1", _amqtt_0_12_1, _needs_file(INSTALLED / "amqtt-0.12.1" / ".ready"), share=0.01),
+)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
-    def cpu_seconds(self) -> float:
-        """Processor time of the process until now, in user space and in the kernel."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def given(peers: Iterable[str]) -> list[Broker]:
+    """Brokers of the command line, each as NAME=COMMAND; {port} in the command is where it has to listen."""
+    return [_given(*peer.partition("=")[::2]) for peer in peers]
 
-    def stop(self) -> None:
-        """End the process, if it has not ended by itself."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
 
-    def _wait_until_it_listens(self) -> None:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                break
-            try:
-                socket.create_connection(self.address, 1.0).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return
-        self._log.seek(0)
-        said = self._log.read().decode(errors="replace").strip()
-        raise BrokerFailed(f"{self.name} does not listen: {said[-2000:] or 'it said nothing'}")
+def _given(name: str, command: str) -> Broker:
+    if not name or "{port}" not in command:
+        raise ValueError("a peer is given as NAME=COMMAND with {port} in the command")
+
+    def words(place: Place) -> list[str]:
+        places = {"port": str(place.port), "folder": str(place.folder)}
+        return [word.format(**places) for word in shlex.split(command)]
+
+    return Broker(name, words, transports=frozenset({"tcp"}))

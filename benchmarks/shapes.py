@@ -1,13 +1,15 @@
-"""Who publishes to whom: the shapes of load that are measured."""
+"""Who publishes to whom, who comes and who only stays: the shapes of load that are measured."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Stream:
     """A number of publishers and receivers, and how many messages of a publisher may be under way.
 
     `paired`: publisher n publishes to receiver n alone; else every receiver gets every message.
+    `topics` are those of one publisher, used one after the other. `others` are subscriptions of Clients
+    that none of the messages is for.
     """
 
     name: str
@@ -18,6 +20,16 @@ class Shape:
     window: int
     paired: bool = False
     payload_size: int = 64
+    topics: int = 1
+    version: int = 4
+    transport: str = "tcp"
+    others: int = 0
+    unit: str = "message"
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether one run says as much as many, which would take long."""
+        return self.others >= 100_000
 
     @property
     def batch(self) -> int:
@@ -27,14 +39,78 @@ class Shape:
     @property
     def slots(self) -> int:
         """The size of a publisher's Ring: with four windows no slot can be taken for another."""
-        return max(16, 1 << (4 * self.window - 1).bit_length())
+        return self.topics * max(1, -(-max(16, 4 * self.window) // self.topics))
 
 
-SHAPES = (
-    Shape("flood", "QoS 0, 1 to 1, 2000 under way", 1, 1, 0, 2000),
-    Shape("fan-out", "QoS 0, 1 to 100, 200 under way", 1, 100, 0, 200),
-    Shape("fan-in", "QoS 0, 100 to 1, 20 each under way", 100, 1, 0, 20),
-    Shape("ping", "QoS 0, 100 pairs, 1 each under way", 100, 100, 0, 1, paired=True),
-    Shape("qos1", "QoS 1, 10 pairs, 100 each under way", 10, 10, 1, 100, paired=True),
-    Shape("qos2", "QoS 2, 10 pairs, 100 each under way", 10, 10, 2, 100, paired=True),
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Clients that connect, subscribe and disconnect, `parallel` of them at a time."""
+
+    name: str
+    title: str
+    parallel: int
+    unit: str = "cycle"
+    transport: str = "tcp"
+    is_steady: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """Messages retained on as many topics, and then a subscriber to all of them."""
+
+    name: str
+    title: str
+    topics: int
+    payload_size: int = 64
+    unit: str = "message"
+    transport: str = "tcp"
+    is_steady: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one more of a thing costs the broker: "connection", "session", "subscription", "retained"."""
+
+    name: str
+    title: str
+    unit: str
+    count: int
+    transport: str = "tcp"
+    is_steady: bool = True
+
+
+Shape = Stream | Storm | Retained | Memory
+
+STREAMS = (
+    Stream("flood", "QoS 0, 1 to 1, 2,000 under way", 1, 1, 0, 2000),
+    Stream("flood-1k", "QoS 0, 1 to 1, 500 under way", 1, 1, 0, 500, payload_size=1024),
+    Stream("fan-out", "QoS 0, 1 to 100, 100 under way", 1, 100, 0, 100),
+    Stream("fan-out-single", "QoS 0, 1 to 100, one at a time", 1, 100, 0, 1),
+    Stream("fan-in", "QoS 0, 100 to 1, 50 each under way", 100, 1, 0, 50),
+    Stream("ping", "QoS 0, 100 pairs, one each under way", 100, 100, 0, 1, paired=True),
+    Stream("topics", "QoS 0, 10 pairs, 10,000 topics in rotation, 100 each under way", 10, 10, 0, 100,
+           paired=True, topics=1000),
+    Stream("qos1", "QoS 1, 10 pairs, 100 each under way", 10, 10, 1, 100, paired=True),
+    Stream("qos2", "QoS 2, 10 pairs, 100 each under way", 10, 10, 2, 100, paired=True),
+    Stream("qos1-ping", "QoS 1, 100 pairs, one each under way", 100, 100, 1, 1, paired=True),
+    Stream("v5", "MQTT 5.0 with five properties, QoS 0, 10 pairs, 100 each under way", 10, 10, 0, 100,
+           paired=True, version=5),
+    Stream("tls", "TLS, QoS 0, 1 to 100, 100 under way", 1, 100, 0, 100, transport="tls"),
+    Stream("wss", "WebSocket over TLS, QoS 0, 1 to 100, 100 under way", 1, 100, 0, 100, transport="wss"),
+    Stream("filters-100", "QoS 0, 1 to 1, 10,000 topics, 100 other subscriptions", 1, 1, 0, 500,
+           topics=10_000, others=100),
+    Stream("filters-100k", "QoS 0, 1 to 1, 10,000 topics, 100,000 other subscriptions", 1, 1, 0, 500,
+           topics=10_000, others=100_000),
+    Stream("filters-1m", "QoS 0, 1 to 1, 10,000 topics, 1,000,000 other subscriptions", 1, 1, 0, 500,
+           topics=10_000, others=1_000_000),
 )
+OTHERS = (
+    Storm("storm", "connect, subscribe, disconnect, 50 in parallel", 50),
+    Retained("retained", "100,000 retained messages and a subscriber to #", 100_000),
+    Memory("idle", "10,000 connections with one subscription each", "connection", 10_000),
+    Memory("idle-tls", "10,000 TLS connections with one subscription each", "connection", 10_000, "tls"),
+    Memory("sessions", "10,000 sessions whose clients are away", "session", 10_000),
+    Memory("subscriptions", "200,000 subscriptions of 200 clients", "subscription", 200_000),
+    Memory("retained-memory", "100,000 retained messages of 64 B", "retained", 100_000),
+)
+SHAPES: tuple[Shape, ...] = (*STREAMS, *OTHERS)

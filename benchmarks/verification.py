@@ -5,15 +5,18 @@ from dataclasses import dataclass, fields
 
 from benchmarks.packets import (
     ACKNOWLEDGEMENT_SIZE,
+    MQTT_5,
     PUBACK,
     PUBCOMP,
     PUBLISH,
     PUBREC,
     PUBREL,
-    Ring,
-    matching,
-    turn,
+    Incomplete,
+    acknowledgement,
+    acknowledgements,
+    body_of,
 )
+from benchmarks.rings import Form, Ring, matching, stamp_of, turn
 
 
 class BrokenStream(Exception):
@@ -40,32 +43,34 @@ class Faults:
 class Delivery:
     """The messages of one publisher as one receiver gets them."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, form: Form | None = None) -> None:
         self.ring = ring
+        self.form = form or ring.form
         self.expected = 0
         self.received = 0
         self.faults = Faults()
         self._missing: set[int] = set()
 
-    def take(self, data: bytes, at: int) -> int:
-        """Take as many messages as stand at `at` one after the other; their number is at least 1."""
-        count = matching(data, at, self.ring.packets, self.ring.size, self.expected)
+    def take(self, data: bytes | bytearray, at: int) -> int:
+        """Take the messages that stand at `at` one after the other, Packet Identifiers 0; at least 1."""
+        count = matching(data, at, self.form.packets, self.form.size, self.expected)
         if not count:
-            self.take_one(data[at : at + self.ring.size])
+            self._take_one(data, at)
             return 1
         self.expected += count
         self.received += count
         return count
 
-    def take_one(self, packet: bytes) -> None:
-        """Take a message that need not be the next one, or carries a Packet Identifier of the broker."""
-        ring = self.ring
-        frame = ring.frame(packet)
+    def _take_one(self, data: bytes | bytearray, at: int) -> None:
+        """Take a message that is not the next one."""
+        form = self.form
+        _, slot = stamp_of(data, at + form.payload_at)
         self.received += 1
-        if frame.rest != ring.first.rest or frame.slot >= ring.slots:
+        packet = form.packets[slot * form.size : (slot + 1) * form.size]
+        if not packet or not data.startswith(packet, at):
             self.faults.corrupt += 1
         else:
-            self._number(frame.slot)
+            self._number(slot)
 
     def _number(self, slot: int) -> None:
         slots = self.ring.slots
@@ -94,7 +99,8 @@ class Inbox:
 
     def __init__(self, deliveries: Sequence[Delivery], qos: int) -> None:
         self._deliveries = {delivery.ring.publisher: delivery for delivery in deliveries}
-        self._ring = deliveries[0].ring
+        self._form = deliveries[0].form
+        self._form_is_known = deliveries[0].ring.version != MQTT_5
         self._first = PUBLISH | qos << 1
         self._qos = qos
         self._rest = b""
@@ -105,20 +111,38 @@ class Inbox:
         if self._rest:
             data = self._rest + data
         self.touched.clear()
+        if not self._form_is_known and not self._learn_form(data):
+            self._rest = data
+            return b""
         answer: list[bytes] = []
-        at = self._read_plain(data) if not self._qos else self._read_acknowledged(data, answer)
+        at = self._read_acknowledged(data, answer) if self._qos else self._read_plain(data)
         self._rest = data[at:]
         return b"".join(answer)
 
-    def _delivery(self, data: bytes, at: int) -> Delivery:
-        position = at + self._ring.payload_at
-        delivery = self._deliveries.get(int.from_bytes(data[position : position + 4], "big"))
+    def _learn_form(self, data: bytes) -> bool:
+        """Whether the first packet is there, from which it is known how this broker writes Properties."""
+        try:
+            _, end = body_of(data)
+            for delivery in self._deliveries.values():
+                delivery.form = delivery.ring.form_like(data[:end])
+                self._form = delivery.form
+        except Incomplete:
+            return False
+        except (ValueError, IndexError) as error:
+            raise BrokenStream(str(error)) from error
+        self._form_is_known = True
+        return True
+
+    def _delivery(self, data: bytes | bytearray, at: int) -> Delivery:
+        publisher, _ = stamp_of(data, at + self._form.payload_at)
+        delivery = self._deliveries.get(publisher)
         if data[at] != self._first or delivery is None:
             raise BrokenStream(f"a receiver was sent {data[at : at + 16].hex(' ')} …")
         return delivery
 
-    def _read_plain(self, data: bytes) -> int:
-        size, end, at = self._ring.size, len(data), 0
+    def _read_plain(self, data: bytes | bytearray) -> int:
+        """Take the whole messages that `data` begins with; return where they end."""
+        size, end, at = self._form.size, len(data), 0
         while end - at >= size:
             delivery = self._delivery(data, at)
             at += size * delivery.take(data, at)
@@ -126,23 +150,48 @@ class Inbox:
         return at
 
     def _read_acknowledged(self, data: bytes, answer: list[bytes]) -> int:
-        size, end, at = self._ring.size, len(data), 0
-        identifier_at = self._ring.payload_at - 2
-        head = bytes((PUBACK if self._qos == 1 else PUBREC, 2))
-        pubcomp = bytes((PUBCOMP, 2))
-        while end - at >= ACKNOWLEDGEMENT_SIZE:
-            if data[at] == PUBREL and self._qos == 2:
-                answer.append(pubcomp + data[at + 2 : at + 4])
-                at += ACKNOWLEDGEMENT_SIZE
-                continue
-            if end - at < size:
+        at = 0
+        while True:
+            took = self._read_messages(data, at, answer)
+            if self._qos == 2:
+                took += self._read_pubrels(data, at + took, answer)
+            if not took:
                 break
-            delivery = self._delivery(data, at)
-            delivery.take_one(data[at : at + size])
-            self.touched.add(delivery)
-            answer.append(head + data[at + identifier_at : at + identifier_at + 2])
-            at += size
+            at += took
+        if len(data) > at and data[at] not in {self._first, PUBREL}:
+            raise BrokenStream(f"a receiver was sent {data[at : at + 16].hex(' ')} …")
         return at
+
+    def _read_messages(self, data: bytes, at: int, answer: list[bytes]) -> int:
+        """Take the run of messages at `at`, whose Packet Identifiers are the broker's; return its size."""
+        size = self._form.size
+        identifier_at = self._form.identifier_at
+        count = _run(data, at, size, self._first)
+        if not count:
+            return 0
+        run = bytearray(data[at : at + count * size])
+        high, low = run[identifier_at::size], run[identifier_at + 1 :: size]
+        run[identifier_at::size] = run[identifier_at + 1 :: size] = bytes(count)
+        self._read_plain(run)
+        answer.append(acknowledgements(PUBACK if self._qos == 1 else PUBREC, high, low))
+        return len(run)
+
+    def _read_pubrels(self, data: bytes, at: int, answer: list[bytes]) -> int:
+        count = _run(data, at, ACKNOWLEDGEMENT_SIZE, PUBREL)
+        if not count:
+            return 0
+        end = at + count * ACKNOWLEDGEMENT_SIZE
+        pubcomps = acknowledgements(PUBCOMP, data[at + 2 : end : 4], data[at + 3 : end : 4])
+        if data[at:end] != acknowledgements(PUBREL, data[at + 2 : end : 4], data[at + 3 : end : 4]):
+            raise BrokenStream(f"a receiver was sent {data[at : at + 16].hex(' ')} …")
+        answer.append(pubcomps)
+        return end - at
+
+
+def _run(data: bytes, at: int, size: int, first: int) -> int:
+    """How many whole packets of this size and first byte stand at `at` one after the other."""
+    heads = data[at : at + (len(data) - at) // size * size : size]
+    return len(heads) - len(heads.lstrip(bytes((first,))))
 
 
 class Outbox:
@@ -152,8 +201,8 @@ class Outbox:
         self._size = ACKNOWLEDGEMENT_SIZE
         self._rest = b""
         self._kinds = {1: (PUBACK,), 2: (PUBREC, PUBCOMP)}.get(ring.qos, ())
-        self._expected = {kind: ring.acknowledgements(kind) for kind in self._kinds}
-        self._pubrels = ring.acknowledgements(PUBREL) if ring.qos == 2 else b""
+        self._expected = {kind: _all_acknowledgements(kind, ring.slots) for kind in self._kinds}
+        self._pubrels = _all_acknowledgements(PUBREL, ring.slots) if ring.qos == 2 else b""
         self._counts = dict.fromkeys(self._kinds, 0)
         self.faults = Faults()
 
@@ -185,3 +234,7 @@ class Outbox:
         self._counts[kind] += count
         released = turn(self._pubrels, self._size, begin, count) if kind == PUBREC else b""
         return at + count * self._size, released
+
+
+def _all_acknowledgements(kind: int, slots: int) -> bytes:
+    return b"".join(acknowledgement(kind, n + 1) for n in range(slots))

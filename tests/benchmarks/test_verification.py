@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.packets import PUBACK, PUBCOMP, PUBREC, PUBREL, Ring, acknowledgement, matching, turn
+from benchmarks.packets import MQTT_5, PUBACK, PUBCOMP, PUBREC, PUBREL, acknowledgement
+from benchmarks.rings import Ring, matching, turn
 from benchmarks.verification import BrokenStream, Delivery, Faults, Inbox, Outbox
 
 SLOTS = 16
@@ -65,7 +66,7 @@ def test_faults_are_seen_where_the_ring_begins_anew(ring: Ring) -> None:
 
 def test_a_changed_byte_is_seen_wherever_it_is(ring: Ring) -> None:
     data = packets(ring, 0)
-    head_and_stamp = ring.payload_at + 8
+    head_and_stamp = ring.form.payload_at + 8
     for at in range(head_and_stamp, ring.size):
         forged = data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
         assert received(ring, forged).faults.corrupt == 1
@@ -97,7 +98,7 @@ def test_the_messages_of_many_publishers_are_told_apart() -> None:
 
 def test_a_receiver_acknowledges_with_the_packet_identifier_that_the_broker_chose() -> None:
     ring = Ring(0, 1, 64, SLOTS)
-    at = ring.payload_at - 2
+    at = ring.form.identifier_at
     data = packets(ring, 0)
     renumbered = data[:at] + b"\x12\x34" + data[at + 2 :]
     delivery = Delivery(ring)
@@ -143,3 +144,53 @@ def test_as_many_packets_match_as_stand_before_the_first_wrong_one(wrong: int) -
     data = bytearray(packets(ring, *range(3, 23)))
     data[wrong * ring.size + 20] ^= 0xFF
     assert matching(bytes(data), 0, ring.packets, ring.size, 3) == wrong
+
+
+def test_messages_on_many_topics_are_expected_on_theirs() -> None:
+    ring = Ring(3, 0, 64, 20, topics=5)
+    assert received(ring, packets(ring, *range(45))).final(45) == Faults()
+    swapped = packets(ring, 0).replace(ring.topic(0).encode(), ring.topic(1).encode())
+    assert received(ring, swapped).faults == Faults(corrupt=1)
+
+
+def test_a_run_that_is_longer_than_a_lap_of_the_ring_matches_whole() -> None:
+    ring = Ring(0, 0, 64, SLOTS)
+    assert matching(packets(ring, *range(5, 105)), 0, ring.packets, ring.size, 5) == 100
+
+
+def reversed_properties(ring: Ring, number: int) -> bytes:
+    """The packet as a broker forwards it that writes its properties in the other order."""
+    packet = packets(ring, number)
+    kinds = (b"\x01\x00", b"\x03\x00\x18application/octet-stream", b"\x08\x00\rbench/answers",
+             b"\t\x00\x100123456789abcdef", b"&\x00\x04site\x00\x05north")
+    return packet.replace(b"".join(kinds), b"".join(reversed(kinds)))
+
+
+def test_a_broker_may_write_properties_in_an_order_of_its_own() -> None:
+    ring = Ring(0, 0, 64, SLOTS, version=MQTT_5)
+    data = b"".join(reversed_properties(ring, n) for n in range(20))
+    assert data != packets(ring, *range(20))
+    for piece in (0, 1, 100):
+        delivery = received(ring, data, piece)
+        assert (delivery.received, delivery.final(20)) == (20, Faults())
+
+
+def test_a_property_that_was_changed_breaks_the_stream() -> None:
+    ring = Ring(0, 0, 64, SLOTS, version=MQTT_5)
+    with pytest.raises(BrokenStream, match="properties"):
+        received(ring, packets(ring, 0).replace(b"north", b"south"))
+
+
+def test_a_property_that_changes_later_is_seen() -> None:
+    ring = Ring(0, 0, 64, SLOTS, version=MQTT_5)
+    data = packets(ring, 0, 1) + packets(ring, 2).replace(b"north", b"south")
+    assert received(ring, data).faults == Faults(corrupt=1)
+
+
+def test_runs_of_messages_and_of_pubrels_are_told_apart() -> None:
+    ring = Ring(0, 2, 64, SLOTS)
+    delivery = Delivery(ring)
+    data = acknowledgement(PUBREL, 9) + packets(ring, 0, 1) + acknowledgement(PUBREL, 1) + packets(ring, 2)
+    expected = [(PUBCOMP, 9), (PUBREC, 1), (PUBREC, 2), (PUBCOMP, 1), (PUBREC, 3)]
+    assert Inbox([delivery], 2).feed(data) == b"".join(acknowledgement(*each) for each in expected)
+    assert delivery.final(3) == Faults()

@@ -1,0 +1,1 @@
+"""How each broker under test is started and configured."""
