@@ -18,6 +18,7 @@ from amqtt.config import Config
 from amqtt.config_file.limits import _RANGES
 from amqtt.config_file.listeners import LISTENER_KEYS, TLS_KEYS
 from amqtt.net.settings import ListenerSettings, TlsSettings
+from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits
 
 MARKED = re.compile(r"(<!-- settings: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -117,6 +118,7 @@ def table(name: str) -> str:
         "auth": lambda: settings(AuthSettings, own_keys(AuthSettings)),
         "topic-check": lambda: settings(TopicCheckSettings, own_keys(TopicCheckSettings)),
         "limits": lambda: settings(Limits, own_keys(Limits)),
+        "trace": lambda: settings(TraceSettings, own_keys(TraceSettings)),
         "others": other_settings,
     }[name]()
     return "| Key | Default | Meaning |\n|---|---|---|\n" + "".join(row.row() for row in rows)

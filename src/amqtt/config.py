@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
+from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits
 from amqtt.server.settings import ServerSettings
 
@@ -66,6 +67,8 @@ class Config:
     """Other people's plugins to load, in this order."""
     registered_plugins: bool = True
     """Whether every plugin registered as an entry point is loaded too, as aMQTT's older files have it."""
+    traces: Sequence[TraceSettings] = ()
+    """Whose Control Packets are written to which file (`trace`)."""
     sections: Mapping[str, object] = field(default_factory=dict)
     """The sections that are none of ours, as they were written: they are their plugins'."""
     written: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -23,6 +23,7 @@ from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
 from amqtt.observe.figures import ProcessFigures
 from amqtt.observe.log import log_events
+from amqtt.observe.trace import Trace, TraceSettings
 from amqtt.server.events import Fault
 from amqtt.server.server import Server
 from amqtt.server.sys_topics import SysTopics
@@ -66,6 +67,7 @@ class Service:
         self._authenticator: Authenticator | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sys_topics: SysTopics | None = None
+        self._traces: list[Trace] = []
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
         log_events(self._server.events)
@@ -122,6 +124,7 @@ class Service:
                 raise BrokerError(str(error)) from error
         self._server.deadlines.earlier = self._arm
         self._begin_sys_topics()
+        self._begin_traces(self.config.traces)
         self._arm()
 
     def _access(self) -> Authenticator:
@@ -134,6 +137,17 @@ class Service:
             topics = SysTopics(self._server.realm, f"amqtt version {amqtt.__version__}", figures.read)
             self._sys_topics = topics
             topics.begin()
+
+    def _begin_traces(self, settings: Sequence[TraceSettings]) -> None:
+        """Have these traces, and none that was there before."""
+        for trace in self._traces:
+            trace.end()
+        self._traces = [Trace(self._server.realm, each) for each in settings]
+        for trace in self._traces:
+            try:
+                trace.begin()
+            except OSError as error:
+                logger.warning("trace: %s cannot be written: %s", trace.settings.file, error.strerror)
 
     def _announce(self) -> None:
         for notice in self.config.notices:
@@ -194,6 +208,7 @@ class Service:
         if self._sys_topics is not None:
             self._sys_topics.end()
             self._sys_topics = None
+        self._begin_traces(())
         self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits
         self._server.authenticator = NotStarted()

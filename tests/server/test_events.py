@@ -10,8 +10,11 @@ from amqtt.server.events import (
     Event,
     Events,
     Fault,
+    MessagePublished,
+    PacketReceived,
+    PacketSent,
 )
-from amqtt.wire.packets import Connect, Disconnect, Unsubscribe
+from amqtt.wire.packets import Connect, Disconnect, Pingreq, Unsubscribe
 from support.bench_server import Bench
 
 
@@ -81,11 +84,29 @@ def test_what_never_became_a_client_is_told_as_refused() -> None:
     bench, told = listening()
     bench.client().lose()
     bench.client().send(b"\xff")
-    bench.client(4).send(Connect("", 4, False))
-    kinds = [(kind, client_id, code) for kind, client_id, _, code in told_as(told)]
+    bench.client(4).send(Connect("", 4, False, username="user"))
+    kinds = [(kind, client_id, code, user) for kind, client_id, _, code, user in told_as(told)]
     assert kinds == [
-        (ConnectionRefused, "", 0x80), (ConnectionRefused, "", 0x82), (ConnectionRefused, "", 0x85),
+        (ConnectionRefused, "", 0x80, None), (ConnectionRefused, "", 0x82, None),
+        (ConnectionRefused, "", 0x85, "user"),
     ]
+
+
+def test_who_listens_no_more_is_told_no_more() -> None:
+    events = Events()
+    told: list[Event] = []
+    other: list[Event] = []
+    for kind in (PacketReceived, PacketSent, MessagePublished):
+        events.on(kind, told.append)
+    events.on(PacketSent, other.append)
+    assert (events.wants_packets, events.wants_sent_packets, events.wants_messages) == (True, True, True)
+    for kind in (PacketReceived, PacketSent, MessagePublished):
+        events.off(kind, told.append)
+    assert (events.wants_packets, events.wants_sent_packets, events.wants_messages) == (False, True, False)
+    assert not events.wanted(PacketReceived)
+    events.off(Fault, told.append)
+    events.tell(PacketSent("c", Pingreq()))
+    assert (told, len(other)) == ([], 1)
 
 
 def test_a_take_over_is_told_as_the_end_of_one_and_the_beginning_of_another() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from amqtt.broker import Broker
-from amqtt.cli.logs import configure_logging
+from amqtt.cli.logs import LogFormat, configure_logging
 from amqtt.cli.loops import run
 from amqtt.cli.signals import on_first_signal
 from amqtt.errors import BrokerError
@@ -22,9 +22,12 @@ Config = Annotated[
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Log more.")]
 
 
-def serve(config: Config = None, debug: Debug = False) -> None:
+Format = Annotated[LogFormat, typer.Option("--log-format", help="How to write the log.")]
+
+
+def serve(config: Config = None, debug: Debug = False, log_format: Format = LogFormat.TEXT) -> None:
     """Run an MQTT broker in the foreground; the same as amqtt without a command."""
-    configure_logging(debug)
+    configure_logging(debug, log_format)
     try:
         run(serve_until_signal(config))
     except BrokerError as error:

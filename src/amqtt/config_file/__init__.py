@@ -19,6 +19,7 @@ from amqtt.config_file.limits import check_limits, read_limits
 from amqtt.config_file.listeners import check_binds, read_listeners
 from amqtt.config_file.plugins import PluginOptions, read_plugins
 from amqtt.config_file.section import Findings, Section, copied, kind
+from amqtt.config_file.trace import read_traces
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
 
 __all__ = ["load"]
@@ -116,6 +117,7 @@ def _read(
         ),
         hardened=top.take("security", values.one_of("hardened", "default"), "default") == "hardened",
         plugins=choices.chosen,
+        traces=read_traces(findings, top.path_of("trace"), top.raw("trace")),
         registered_plugins=options is None,
         sections={name: written[name] for name in _sections(findings, top)},
         written=written,

@@ -13,7 +13,7 @@ HIDDEN: Final = "(hidden)"
 _SECRET: Final = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|credential|api[-_]?key)$")
 _OTHERWISE: Final = (
     "listeners", "auth", "topic_check", "limits", "hardened", "plugins", "registered_plugins", "sections",
-    "written", "notices",
+    "traces", "written", "notices",
 )
 """Fields of a Config that are written in a way of their own, or not at all."""
 
@@ -30,6 +30,8 @@ def effective(config: Config) -> dict[str, object]:
     written = {name.replace("_", "-"): _plain(getattr(config, name)) for name in others}
     found |= {key: value for key, value in written.items() if value != ""}
     found["security"] = "hardened" if config.hardened else "default"
+    if config.traces:
+        found["trace"] = [_section(trace) for trace in config.traces]
     if config.plugins:
         found["plugins"] = [{choice.name: _shown(choice.options)} for choice in config.plugins]
     return found | {name: _shown(value) for name, value in config.sections.items() if name != "plugins"}

@@ -105,7 +105,8 @@ def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> 
     session = state.session
     if session is None:
         if realm.events.wanted(ConnectionRefused):
-            realm.events.tell(ConnectionRefused(state.client_id, state.peer, reason_code, reason))
+            user = None if state.connect is None else state.connect.username
+            realm.events.tell(ConnectionRefused(state.client_id, state.peer, reason_code, reason, user))
         return
     del realm.connected[session.client_id]
     session.detach()

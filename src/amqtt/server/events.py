@@ -30,15 +30,18 @@ class ClientConnected(Event):
 
 
 class ConnectionRefused(Event):
-    """A Network Connection ended before its Client was accepted."""
+    """A Network Connection ended before its Client was accepted; `user` is the name that it stated."""
 
-    __slots__ = ("client_id", "peer", "reason", "reason_code")
+    __slots__ = ("client_id", "peer", "reason", "reason_code", "user")
 
-    def __init__(self, client_id: str, peer: Peer, reason_code: int, reason: str) -> None:
+    def __init__(
+        self, client_id: str, peer: Peer, reason_code: int, reason: str, user: str | None = None
+    ) -> None:
         self.client_id = client_id
         self.peer = peer
         self.reason_code = reason_code
         self.reason = reason
+        self.user = user
 
 
 class ClientDisconnected(Event):
@@ -180,6 +183,15 @@ class Events:
         self.wants_messages = self.wants_messages or kind in (MessageOffered, MessagePublished)
         self.wants_packets = self.wants_packets or kind is PacketReceived
         self.wants_sent_packets = self.wants_sent_packets or kind is PacketSent
+
+    def off(self, kind: type[SomeEvent], listener: Callable[[SomeEvent], None]) -> None:
+        """Call `listener` no more for this kind; one that is not called is let be."""
+        left = [each for each in self._listeners.pop(kind, ()) if each != listener]
+        if left:
+            self._listeners[kind] = left
+        self.wants_messages = MessageOffered in self._listeners or MessagePublished in self._listeners
+        self.wants_packets = PacketReceived in self._listeners
+        self.wants_sent_packets = PacketSent in self._listeners
 
     def wanted(self, kind: type[Event]) -> bool:
         """Whether anybody listens for this kind."""

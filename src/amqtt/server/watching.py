@@ -23,6 +23,10 @@ class SentPackets:
         state.link.flush = self._flush
 
     def _flush(self) -> None:
+        if not self._events.wants_sent_packets:
+            self._state.link.flush = self._write
+            self._write()
+            return
         chunks = self._state.link.chunks
         if self._state.version:
             if self._decoder is None:
