@@ -1,0 +1,66 @@
+"""What must be true of the Server's own state, between any two turns."""
+
+from amqtt.server.server import Server
+from amqtt.server.state import CLOSED
+from simulation.ledger import Violation
+
+
+def require(truth: bool, otherwise: str) -> None:
+    """Violation, otherwise."""
+    if not truth:
+        raise Violation(otherwise)
+
+
+def check_state(server: Server) -> None:
+    """One owner per Session, counters that say what is there, bounds that hold."""
+    realm = server.realm
+    limits = realm.limits
+    for client_id, state in realm.connected.items():
+        session = realm.sessions.get(client_id)
+        require(session is not None and state.session is session, f"{client_id} is connected to no Session")
+        require(state.phase != CLOSED, f"{client_id} is connected and closed")
+        assert session is not None
+        require(session.link is state.link, f"{client_id}: the Session writes to another Network Connection")
+        require(client_id not in realm.session_ends, f"{client_id} is connected and about to expire")
+    inflight_out = inflight_in = queued = queued_bytes = 0
+    for client_id, session in realm.sessions.items():
+        require(client_id == session.client_id, f"{client_id} has the Session of {session.client_id}")
+        require(
+            session.link is None or client_id in realm.connected, f"{client_id} is gone and still written to"
+        )
+        waiting = list(session.backlog)
+        require(len(waiting) <= limits.maximum_queued_messages, f"{client_id}: more waits than may wait")
+        require(
+            session.backlog.size == sum(each.message.size for each in waiting),
+            f"{client_id}: its Backlog has another size than its messages",
+        )
+        require(
+            len(session.subscriptions) <= limits.maximum_subscriptions, f"{client_id}: too many Subscriptions"
+        )
+        inflight_out += len(session.inflight)
+        inflight_in += len(session.received)
+        queued += len(waiting)
+        queued_bytes += session.backlog.size
+    counted = realm.counters
+    require(counted.inflight_out == inflight_out, f"inflight_out is {counted.inflight_out}, not {inflight_out}")
+    require(counted.inflight_in == inflight_in, f"inflight_in is {counted.inflight_in}, not {inflight_in}")
+    require(counted.queued_messages == queued, f"queued_messages is {counted.queued_messages}, not {queued}")
+    require(counted.queued_bytes == queued_bytes, f"queued_bytes is {counted.queued_bytes}, not {queued_bytes}")
+
+
+def check_that_nothing_is_left(server: Server) -> None:
+    """Every Client has left for good: so has everything that was kept for it."""
+    check_state(server)
+    realm = server.realm
+    counted = realm.counters
+    left = {
+        "Sessions": realm.sessions, "Clients": realm.connected, "Session deadlines": realm.session_ends,
+        "Will Messages": realm.delayed_wills, "paced Sessions": realm.paced,
+    }
+    for what, kept in left.items():
+        require(not kept, f"{what} are left: {sorted(kept)}")
+    require(len(realm.shared) == 0, "a shared group is left")
+    require(len(realm.deadlines) == 0, f"{len(realm.deadlines)} deadlines are left")
+    require(counted.queued_bytes == counted.inflight_out == counted.inflight_in == 0, "a counter is not 0")
+    for topic in ("t/a", "t/c/d", "r/a", "s/x/a", "x"):
+        require(len(realm.tree.match(topic)) == 1, f"a Subscription to {topic} is left")

@@ -1,0 +1,165 @@
+"""What must be true of every message, whatever happens: kept beside the Server, asked all the time."""
+
+from collections import Counter
+
+from amqtt.message import NEVER, Message
+from amqtt.server.server import Server
+from amqtt.sessions.session import Session
+from amqtt.topics.names import split_shared
+from amqtt.topics.shared import SharedGroup
+
+REPLAYED = "r/"
+"""Topics whose messages are retained: they may come once more for each SUBSCRIBE."""
+GROUPS = (("g", "s/#"), ("h", "s/+/a"))
+"""The shared groups, by ShareName and Topic Filter."""
+SHARED = "s/"
+"""Topics that only shared groups subscribe to."""
+
+
+class Violation(AssertionError):
+    """Something that must never happen has happened."""
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a Topic Filter matches, level by level: slow and obvious (MQTT 5.0, 4.7)."""
+    levels, names = topic_filter.split("/"), topic.split("/")
+    if topic.startswith("$") and levels[0] in ("#", "+"):
+        return False
+    for at, level in enumerate(levels):
+        if level == "#":
+            return True
+        if at == len(names) or level not in ("+", names[at]):
+            return False
+    return len(levels) == len(names)
+
+
+class Copy:
+    """One time that a message was routed, and the shared groups that it was for."""
+
+    __slots__ = ("groups", "sequence", "topic")
+
+    def __init__(self, sequence: int, topic: str, groups: list[SharedGroup]) -> None:
+        self.sequence = sequence
+        self.topic = topic
+        self.groups = groups
+
+
+class Reading:
+    """What one Network Connection has brought its Client so far: order is kept per Connection."""
+
+    def __init__(self) -> None:
+        self.latest: dict[tuple[str, int], int] = {}
+
+
+class Ledger:
+    """Knows what was routed and to whom it is owed, sees what arrives, and says when the two disagree.
+
+    It learns of a routed message as a subscriber of the embedding program does. `owed` are the
+    messages of QoS 1 and 2 by Session; a Session is known by the object.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._sequence = 0
+        self.routed: dict[bytes, list[Copy]] = {}
+        self.owed: dict[Session, Counter[bytes]] = {}
+        self.owed_by_groups: dict[SharedGroup | None, Counter[bytes]] = {}
+        self.arrived: dict[Session, Counter[tuple[bytes, int, bool]]] = {}
+        self.arrived_shared: Counter[tuple[bytes, int]] = Counter()
+        server.subscribe("#", 2, self._route)
+
+    # -- what the Server routes
+
+    def _route(self, message: Message, qos: int) -> None:
+        payload = bytes(message.payload)
+        if not payload:
+            return
+        self._sequence += 1
+        copies = self.routed.setdefault(payload, [])
+        copies.append(Copy(self._sequence, message.topic, self._groups(message.topic)))
+        if len(copies) > 1 and message.qos != 1:
+            raise Violation(f"{payload!r} of QoS {message.qos} was routed twice")
+        if message.qos and message.expires_at == NEVER:
+            self._owe(message, payload)
+
+    def _owe(self, message: Message, payload: bytes) -> None:
+        realm = self._server.realm
+        for session in realm.sessions.values():
+            if self._is_due(session, message):
+                self.owed.setdefault(session, Counter())[payload] += 1
+        # What one member has of QoS 2 no other may have, not even when its Session ends.
+        for group in self.routed[payload][-1].groups if message.qos == 1 else ():
+            self.owed_by_groups.setdefault(group, Counter())[payload] += 1
+
+    def _groups(self, topic: str) -> list[SharedGroup]:
+        found = [self._server.realm.shared.group(*name) for name in GROUPS]
+        return [group for group in found if group is not None and matches(group.topic_filter, topic)]
+
+    def _is_due(self, session: Session, message: Message) -> bool:
+        return session.permissions.may_receive(message.topic) and any(
+            subscription.qos
+            and not split_shared(written)[0]
+            and not (subscription.no_local and message.publisher == session.client_id)
+            and matches(subscription.topic_filter, message.topic)
+            for written, subscription in session.subscriptions.items()
+        )
+
+    # -- what a Client receives
+
+    def arrive(
+        self, session: Session, reading: Reading, topic: str, payload: bytes, qos: int, dup: bool
+    ) -> None:
+        """A PUBLISH that is new to its Client: QoS 2 duplicates are told by their Packet Identifier."""
+        if not payload:
+            return
+        copies = self.routed.get(payload)
+        if copies is None:
+            raise Violation(f"{payload!r} was never published")
+        if copies[0].topic != topic:
+            raise Violation(f"{payload!r} was published to {copies[0].topic}, not {topic}")
+        arrived = self.arrived.setdefault(session, Counter())
+        arrived[payload, qos, dup and qos == 1] += 1
+        if topic.startswith(SHARED):
+            self._arrive_shared(payload, qos, copies)
+            return
+        if topic.startswith(REPLAYED):
+            return
+        if qos != 1 or not dup:
+            self._check_once(arrived, payload, qos, len(copies))
+        self._check_order(reading, topic, payload, qos, copies)
+
+    def _check_once(
+        self, arrived: Counter[tuple[bytes, int, bool]], payload: bytes, qos: int, copies: int
+    ) -> None:
+        if arrived[payload, qos, False] > copies:
+            raise Violation(f"{payload!r} came more often at QoS {qos} than it was published")
+
+    def _check_order(
+        self, reading: Reading, topic: str, payload: bytes, qos: int, copies: list[Copy]
+    ) -> None:
+        before = reading.latest.get((topic, qos), 0)
+        later = [copy.sequence for copy in copies if copy.sequence > before]
+        if not later:
+            raise Violation(f"{payload!r} came behind one that was published later [MQTT-4.6.0-6]")
+        reading.latest[topic, qos] = later[0]
+
+    def _arrive_shared(self, payload: bytes, qos: int, copies: list[Copy]) -> None:
+        self.arrived_shared[payload, qos] += 1
+        if qos == 2 and self.arrived_shared[payload, 2] > sum(len(copy.groups) for copy in copies):
+            raise Violation(f"{payload!r} came to two members of a shared group at QoS 2")
+
+    # -- in the end, when everybody has read everything
+
+    def missing(self) -> list[tuple[str, bytes]]:
+        """What is owed to Sessions and groups that never ended and did not come, by Client Identifier."""
+        realm = self._server.realm
+        found = []
+        for session in realm.sessions.values():
+            arrived = self.arrived.get(session, Counter())
+            had = {payload for payload, _, _ in arrived}
+            found += [(session.client_id, each) for each in self.owed.get(session, ()) if each not in had]
+        had = {payload for payload, _ in self.arrived_shared}
+        for name in GROUPS:
+            owed = self.owed_by_groups.get(realm.shared.group(*name), Counter())
+            found += [(f"$share/{name[0]}", each) for each in owed if each not in had]
+        return found

@@ -1,0 +1,224 @@
+"""The whole Server, its Clients, the network between them, time and chance: one number tells it all."""
+
+from random import Random
+
+from amqtt.server.events import ClientDisconnected, Fault
+from amqtt.server.limits import Limits
+from amqtt.server.server import Server
+from amqtt.server.settings import ServerSettings
+from amqtt.sessions.link import Turn
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Connect
+from amqtt.wire.properties import Properties
+from simulation.client import Client
+from simulation.invariants import check_state, check_that_nothing_is_left
+from simulation.ledger import Ledger, Violation
+from simulation.line import Line
+from simulation.plugins import FORBIDDEN, Door, Later, PluginTrouble
+
+MOST_ROUNDS = 2_000
+"""Rounds after which a world in which nothing new happens must have come to rest."""
+EVERYTHING = 1_000_000
+FOR_EVER = 10_000_000.0
+"""Seconds within which everything that can expire has."""
+
+
+class World:
+    """Everything of one seed: what is in it, and how to let it go on.
+
+    `story` is what happened, for whoever looks for the reason of a Violation. `sent` is the topic
+    of each payload. Of each Will Message, `wills` says its delay, and `fates` how often it must come.
+    """
+
+    def __init__(self, seed: int) -> None:
+        random = self.random = Random(seed)
+        self.story: list[tuple[object, ...]] = []
+        self.turn = Turn(lambda: None, 1000.0)
+        self.door = Door(random, random.choice((0.0, 0.1, 0.4)))
+        self._numbers: dict[str, int] = {}
+        settings = ServerSettings(
+            limits=_some_limits(random), sys_interval=0, new_client_id=lambda: self.next_name("assigned"),
+        )
+        self.server = Server(settings, self.door, self.turn)
+        self.server.events.on(Fault, _on_fault)
+        self.server.events.on(ClientDisconnected, self._on_disconnected)
+        self.ledger = Ledger(self.server)
+        self.lines: list[Line] = []
+        self.clients = [
+            Client(f"c{number}", random.choice((MQTT_5, MQTT_5, MQTT_3_1_1)), random, self.ledger)
+            for number in range(random.randint(2, 4))
+        ]
+        self.sent: dict[bytes, str] = {}
+        self.wills: dict[int, tuple[bytes, int]] = {}
+        self.fates: dict[bytes, str] = {}
+        self._capacity = random.choice((100, 1_000, EVERYTHING))
+
+    def next_name(self, kind: str) -> str:
+        """A name that nothing else in this world has."""
+        number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return f"{kind}-{number}"
+
+    def tell(self, *what: object) -> None:
+        """Note something for the story."""
+        self.story.append((self.turn.now, *what))
+
+    def _on_disconnected(self, event: ClientDisconnected) -> None:
+        self.tell("the Server lets go of", event.client_id, event.reason)
+        will = self.wills.get(event.peer.port)
+        if will is not None and event.reason_code:
+            payload, delay = will
+            self.fates[payload] = "at most once" if delay else "once"
+
+    # -- the network
+
+    def line(self) -> Line:
+        """A new Network Connection."""
+        number = int(self.next_name("line").removeprefix("line-"))
+        line = Line(self.server, self.turn, number, self._capacity)
+        self.lines.append(line)
+        return line
+
+    def carry_down(self, line: Line, size: int) -> None:
+        """Bytes arrive at whoever reads this Network Connection, if anybody does still."""
+        data = line.carry_down(size)
+        for client in self.clients:
+            if client.line is line:
+                client.read(data)
+
+    def drop_old_lines(self) -> None:
+        """Forget the Network Connections that are over, at both ends."""
+        for line in [each for each in self.lines if each.is_over]:
+            line.lose()
+            self.lines.remove(line)
+            for client in self.clients:
+                if client.line is line:
+                    client.forget_line()
+
+    def answer_all(self) -> None:
+        """Every plugin that still thinks comes to an answer."""
+        for line in self.lines:
+            while not line.cut and (pending := line.state.pending) is not None:
+                assert isinstance(pending, Later)
+                line.answer(pending.answer)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the clock run, doing what is due on the way; what was held back is read again."""
+        end = self.turn.now + seconds
+        deadlines = self.server.deadlines
+        while (when := deadlines.next) is not None and when <= end:
+            self.turn.now = max(when, self.turn.now)
+            self.server.tick()
+            self.turn.flush()
+        self.turn.now = end
+        for line in self.lines:
+            line.read_on()
+
+    # -- the end
+
+    def settle(self) -> None:
+        """Everybody comes back, reads and acknowledges all; then nothing may be missing."""
+        self.tell("everybody comes back")
+        self.door.is_calm = True
+        self.answer_all()
+        for line in self.lines:
+            line.lose()
+        self.drop_old_lines()
+        for client in self.clients:
+            client.open(self.line(), plain_connect(client, False, 1000))
+        self._come_to_rest()
+        check_state(self.server)
+        self._check_promises()
+        self._check_what_is_owed()
+
+    def end(self) -> None:
+        """Everybody leaves for good: nothing may be left of them."""
+        self.tell("everybody leaves")
+        for client in self.clients:
+            if client.version != MQTT_5:
+                client.open(self.line(), plain_connect(client, True, 0))
+        self._come_to_rest()
+        for client in self.clients:
+            client.disconnect(0, 0)
+        self._come_to_rest()
+        self.pass_time(FOR_EVER)
+        check_that_nothing_is_left(self.server)
+        self._check_wills()
+
+    def _come_to_rest(self) -> None:
+        for _ in range(MOST_ROUNDS):
+            self.pass_time(0.0)
+            self.turn.flush()
+            if not self._carry_everything():
+                return
+        raise Violation("it never comes to rest")
+
+    def _carry_everything(self) -> bool:
+        """Whether there was anything to carry, or to acknowledge."""
+        busy = False
+        for line in list(self.lines):
+            if line.carries_up:
+                line.carry_up(EVERYTHING)
+                busy = True
+        self.turn.flush()
+        for line in list(self.lines):
+            if line.down:
+                self.carry_down(line, EVERYTHING)
+                busy = True
+        for client in self.clients:
+            if client.todo:
+                client.acknowledge(EVERYTHING)
+                busy = True
+        self.answer_all()
+        self.drop_old_lines()
+        return busy
+
+    def _check_promises(self) -> None:
+        for client in self.clients:
+            if not client.is_accepted:
+                raise Violation(f"{client.client_id} cannot come back")
+            if client.outgoing:
+                raise Violation(f"{client.client_id}: {sorted(client.outgoing)} was never acknowledged")
+            for payload in client.promised:
+                refused = client.version != MQTT_5 and self.sent[payload] == FORBIDDEN
+                if payload not in self.ledger.routed and not refused:
+                    raise Violation(f"{payload!r} was acknowledged and never published")
+
+    def _check_what_is_owed(self) -> None:
+        missing = self.ledger.missing()
+        counted = self.server.counters
+        lost = counted.dropped_full + counted.dropped_refused + counted.dropped_too_large
+        if len(missing) > lost:
+            raise Violation(f"never came: {missing} ({lost} are counted as dropped)")
+
+    def _check_wills(self) -> None:
+        for payload, _ in self.wills.values():
+            times = len(self.ledger.routed.get(payload, ()))
+            fate = self.fates.get(payload, "never")
+            if times > 1 or (fate == "never" and times) or (fate == "once" and not times):
+                raise Violation(f"the Will Message {payload!r} was published {times} times, not {fate}")
+
+
+def _on_fault(event: Fault) -> None:
+    if not isinstance(event.exception, PluginTrouble):
+        raise Violation(f"a fault in {event.where}: {event.exception!r}") from event.exception
+
+
+def _some_limits(random: Random) -> Limits:
+    tight = random.random() < 0.3
+    return Limits(
+        maximum_inflight=random.choice((1, 2, 5, 256)),
+        receive_maximum=random.choice((1, 3, 20)),
+        maximum_queued_messages=random.choice((2, 5)) if tight else 10_000,
+        maximum_unsent_bytes=random.choice((60, 400, EVERYTHING)),
+        topic_alias_maximum=random.choice((0, 2, 16)),
+        maximum_subscriptions=3 if tight else 100,
+        maximum_retained_messages=1 if tight else 100,
+    )
+
+
+def plain_connect(client: Client, clean_start: bool, expiry: int) -> Connect:
+    """A CONNECT without anything that is not asked for."""
+    given = None
+    if client.version == MQTT_5:
+        given = Properties()
+        given.session_expiry_interval = expiry
+    return Connect(client.client_id, client.version, clean_start, 0, None, None, None, given)
