@@ -2,6 +2,7 @@
 # make test    install what the tests need, then every check and every test
 #              the tests run twice: plain Python from src, then the compiled package as installed
 # make check   lint, types and floors alone
+# make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make docs    the generated pages of docs/reference
 # make clean   remove everything that make has made
@@ -28,7 +29,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench docs clean system-packages
+.PHONY: run test check pytest pytest-pure pytest-compiled bench docs clean system-packages simulate
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -40,7 +41,7 @@ test: $(TEST) system-packages $(CLIENTS)/.ready
 check: $(TEST)
 	$(PY) -m ruff check
 	$(PY) -m mypy
-	$(PY) -m mypy tests/support --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
+	$(PY) -m mypy tests/support tests/simulation --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
 	$(VENV)/bin/lint-imports
 
 pytest: pytest-pure pytest-compiled
@@ -52,6 +53,9 @@ pytest-pure: $(TEST) $(BUILT)
 
 pytest-compiled: $(TEST) $(BUILT)
 	AMQTT_FORM=compiled $(PY) -m pytest $(SHARED_OUT)
+
+simulate: $(TEST)
+	PYTHONPATH=src:tests $(PY) -m simulation $(or $(SEED),$(SEEDS),0:10000)
 
 bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto

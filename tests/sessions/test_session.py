@@ -584,3 +584,42 @@ def test_it_tells_of_what_it_will_never_send(talk: Talk) -> None:
     talk.session.assure(Outgoing(Message("t", b"old", expires_at=talk.peer.turn.now), 1, False))
     talk.attach()
     assert dropped == [(bytes(30), 0x95), (b"old", 0x80)]
+
+
+class Topics(Permissions):
+    """May receive what is on these topics."""
+
+    receives_everything = False
+
+    def __init__(self, *topics: str) -> None:
+        super().__init__()
+        self._topics = topics
+
+    def may_receive(self, topic: str) -> bool:
+        return topic in self._topics
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_was_queued_and_may_no_longer_be_received_is_dropped_and_counted(qos: int) -> None:
+    talk = Talk()
+    talk.give(1, qos, "taboo")
+    talk.give(1, qos, "free")
+    talk.session.permissions = Topics("free")
+    talk.attach()
+    assert talk.numbers() == [1]
+    assert talk.counters.dropped_refused == 1
+    assert talk.counters.queued_messages == 0
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_was_sent_and_may_no_longer_be_received_is_not_sent_again(qos: int) -> None:
+    talk = Talk()
+    talk.attach()
+    talk.give(1, qos, "taboo")
+    talk.give(1, qos, "free")
+    talk.detach()
+    talk.session.permissions = Topics("free")
+    talk.attach()
+    assert talk.numbers() == [1]
+    assert talk.counters.dropped_refused == 1
+    assert len(talk.session.inflight) == 1

@@ -16,7 +16,9 @@ STEPS: Final = 300
 """What happens in one seed before everybody comes back and reads the rest."""
 BETWEEN_CHECKS: Final = 10
 TOPICS: Final = ("t/a", "t/b", "t/c/d", FORBIDDEN, "r/a", "r/b", "s/x/a", "s/x/b")
-FILTERS: Final = ("t/a", "t/+", "t/#", "+/a", "+/+", "t/c/#", FORBIDDEN, "r/#", "$share/g/s/#", "$share/h/s/+/a")
+FILTERS: Final = (
+    "t/a", "t/+", "t/#", "+/a", "+/+", "t/c/#", FORBIDDEN, "r/#", "$share/g/s/#", "$share/h/s/+/a",
+)
 PAUSES: Final = (0.01, 0.2, 1.0, 3.0, 12.0, 40.0, 200.0)
 EXPIRIES: Final = (0, 5, 60, 100_000, 0xFFFFFFFF)
 
@@ -95,7 +97,8 @@ def connect(world: World) -> None:
 def will(world: World, client: Client, port: int) -> WillFields:
     """A Will Message; MQTT 3.1.1 knows no delay."""
     random = world.random
-    fields = WillFields(random.choice(TOPICS[:3]), world.next_name("will").encode(), random.randint(0, 2), False)
+    payload = world.next_name("will").encode()
+    fields = WillFields(random.choice(TOPICS[:3]), payload, random.randint(0, 2), False)
     delay = 0
     if client.version == MQTT_5:
         fields.properties = Properties()

@@ -42,10 +42,9 @@ def check_state(server: Server) -> None:
         queued += len(waiting)
         queued_bytes += session.backlog.size
     counted = realm.counters
-    require(counted.inflight_out == inflight_out, f"inflight_out is {counted.inflight_out}, not {inflight_out}")
-    require(counted.inflight_in == inflight_in, f"inflight_in is {counted.inflight_in}, not {inflight_in}")
-    require(counted.queued_messages == queued, f"queued_messages is {counted.queued_messages}, not {queued}")
-    require(counted.queued_bytes == queued_bytes, f"queued_bytes is {counted.queued_bytes}, not {queued_bytes}")
+    said = counted.inflight_out, counted.inflight_in, counted.queued_messages, counted.queued_bytes
+    found = inflight_out, inflight_in, queued, queued_bytes
+    require(said == found, f"inflight out, in, queued messages, bytes: {found}, counted {said}")
 
 
 def check_that_nothing_is_left(server: Server) -> None:
@@ -54,11 +53,12 @@ def check_that_nothing_is_left(server: Server) -> None:
     realm = server.realm
     counted = realm.counters
     left = {
-        "Sessions": realm.sessions, "Clients": realm.connected, "Session deadlines": realm.session_ends,
-        "Will Messages": realm.delayed_wills, "paced Sessions": realm.paced,
+        "Sessions": [*realm.sessions], "Clients": [*realm.connected],
+        "Session deadlines": [*realm.session_ends], "Will Messages": [*realm.delayed_wills],
+        "paced Sessions": [*realm.paced],
     }
-    for what, kept in left.items():
-        require(not kept, f"{what} are left: {sorted(kept)}")
+    for what, names in left.items():
+        require(not names, f"{what} are left: {names}")
     require(len(realm.shared) == 0, "a shared group is left")
     require(len(realm.deadlines) == 0, f"{len(realm.deadlines)} deadlines are left")
     require(counted.queued_bytes == counted.inflight_out == counted.inflight_in == 0, "a counter is not 0")

@@ -4,9 +4,6 @@ from amqtt.abc import Peer
 from amqtt.server.server import Server
 from amqtt.sessions.link import Link, Turn
 
-LATE = "still thinking"
-"""What the Server is given later for its pending question."""
-
 
 class Line:
     """What lies between a Client and the Server; bytes in it are lost when it is cut.
@@ -36,7 +33,9 @@ class Line:
     @property
     def carries_up(self) -> bool:
         """Whether the Server would read something from it now."""
-        return bool(self.up) and not (self.cut or self.is_held or self.ended_by_server or self.state.pending)
+        if self.cut or self.is_held or self.ended_by_server or self.state.pending is not None:
+            return False
+        return bool(self.up)
 
     def _flush(self) -> None:
         link = self.link
@@ -62,10 +61,13 @@ class Line:
         del self.up[:size]
         self._turn.congested = None
         self._server.received(self.state, data)
-        congested = self._turn.congested
-        if congested is not None and not self.state.pending:
+        congested = self._congested()
+        if congested is not None and self.state.pending is None:
             self.is_held = True
             congested.waiting.add(self.read_on)
+
+    def _congested(self) -> Link | None:
+        return self._turn.congested
 
     def read_on(self) -> None:
         """The Server reads again what it held back."""

@@ -15,13 +15,13 @@ class PluginTrouble(Exception):
     """What a plugin of the simulation raises: the one exception that a Server may tell of."""
 
 
-class Later(Awaitable[object]):
+class Later(Awaitable[Accepted | Refusal | None]):
     """An answer that the simulation gives when it will."""
 
-    def __init__(self, answer: object) -> None:
+    def __init__(self, answer: Accepted | Refusal | Exception | None) -> None:
         self.answer = answer
 
-    def __await__(self) -> Generator[object, None, object]:
+    def __await__(self) -> Generator[object, None, Accepted | Refusal | None]:
         raise AssertionError("the simulation answers by itself")
 
 
@@ -67,7 +67,7 @@ class Door(Authenticator):
         self._random = random
         self._trouble = trouble
 
-    def authenticate(self, request: ConnectRequest) -> Answer:
+    def authenticate(self, request: ConnectRequest) -> Answer | Awaitable[Answer]:
         random = self._random
         user = request.client_id
         if self.is_calm:
@@ -79,7 +79,7 @@ class Door(Authenticator):
             return accepted
         return self._some_trouble(accepted)
 
-    def _some_trouble(self, accepted: Accepted) -> Answer:
+    def _some_trouble(self, accepted: Accepted) -> Answer | Awaitable[Answer]:
         match self._random.randrange(5):
             case 0:
                 raise PluginTrouble("authenticate")

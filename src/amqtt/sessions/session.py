@@ -280,7 +280,7 @@ class Session(Subscriber):
                 self.counters.dropped_expired += 1
                 if self.on_dropped is not None:
                     self.on_dropped(outgoing, ReasonCode.UNSPECIFIED_ERROR)
-            elif self.inherited and not self._is_permitted_anew(outgoing.message):
+            elif not self._may_still_have(outgoing.message):
                 self.counters.dropped_refused += 1
             else:
                 self._send_assured(outgoing)
@@ -291,19 +291,21 @@ class Session(Subscriber):
         if self.retained and not backlog:
             self._send_retained(link)
 
-    def _is_permitted_anew(self, message: Message) -> bool:
-        """Whether the Client might subscribe to this very topic now, and receive what is on it."""
-        permissions = self.permissions
-        return permissions.may_subscribe(message.topic, message.qos) >= 0 and permissions.may_receive(
-            message.topic
-        )
+    def _may_still_have(self, message: Message) -> bool:
+        """Whether its Client may receive what was queued or sent before, with the Permissions of today.
+
+        What it inherited it must also be able to subscribe to, by this very topic.
+        """
+        if self.inherited and self._permissions.may_subscribe(message.topic, message.qos) < 0:
+            return False
+        return self._receives_everything or self._permissions.may_receive(message.topic)
 
     def _resend_next(self, link: Link) -> None:
         """Send one again, with its Packet Identifier and DUP 1 [MQTT-4.4.0-1] [MQTT-3.3.1-1]."""
         outgoing = self.inflight.next_to_resend()
         if outgoing is None:
             return
-        if self.inherited and not self._is_permitted_anew(outgoing.message):
+        if not self._may_still_have(outgoing.message):
             self.counters.dropped_refused += 1
             self.inflight.discard(outgoing)
             return
