@@ -3,9 +3,10 @@
 from typing import Final
 
 from amqtt.wire.encoder import properties_bytes
-from amqtt.wire.packets import MQTT_5, PUBLISH, Publish
-from amqtt.wire.primitives import variable_byte_integer
+from amqtt.wire.packets import MQTT_5, PUBLISH, Publish, PublishRun
+from amqtt.wire.primitives import BYTE_PAIRS, SINGLE_BYTES, variable_byte_integer
 from amqtt.wire.properties import Properties
+from amqtt.wire.publish_packets import packets_of
 
 NEVER: Final = float("inf")
 """The moment at which a Message without a Message Expiry Interval expires."""
@@ -102,20 +103,19 @@ class Message:
         False sends the alias alone. The Message Expiry Interval is what is left of it at `now`
         [MQTT-3.3.2-6].
         """
-        header = self._topic() if with_topic else b"\x00\x00"
-        if qos:
-            header += packet_id.to_bytes(2, "big")
-        if version == MQTT_5:
-            header += self._property_field(now, identifiers, alias)
+        topic = self._topic() if with_topic else b"\x00\x00"
+        identifier = BYTE_PAIRS[packet_id] if qos else b""
+        properties = self._property_field(now, identifiers, alias) if version == MQTT_5 else b""
         payload = self.payload
         first = PUBLISH << 4 | (8 if dup else 0) | qos << 1 | (1 if retain else 0)
-        return bytes((first,)) + variable_byte_integer(len(header) + len(payload)) + header + payload
+        length = variable_byte_integer(len(topic) + len(identifier) + len(properties) + len(payload))
+        return b"".join([SINGLE_BYTES[first], length, topic, identifier, properties, payload])
 
     def _topic(self) -> bytes:
         field = self._topic_field
         if field is None:
             encoded = self.topic.encode()
-            field = self._topic_field = len(encoded).to_bytes(2, "big") + encoded
+            field = self._topic_field = BYTE_PAIRS[len(encoded)] + encoded
         return field
 
     def _property_field(self, now: float, identifiers: tuple[int, ...], alias: int) -> bytes:
@@ -123,7 +123,7 @@ class Message:
         if self.expires_at != NEVER:
             field += b"\x02" + max(0, round(self.expires_at - now)).to_bytes(4, "big")
         if alias:
-            field += b"\x23" + alias.to_bytes(2, "big")
+            field += b"\x23" + BYTE_PAIRS[alias]
         for identifier in identifiers:
             field += b"\x0b" + variable_byte_integer(identifier)
         return variable_byte_integer(len(field)) + field
@@ -136,6 +136,43 @@ class Message:
             forwarded = b"" if properties is None else properties_bytes(properties, PUBLISH)
             self._forwarded = forwarded
         return forwarded
+
+
+class MessageRun:
+    """Messages that one Client published to one topic in one go, as they arrived.
+
+    They differ in nothing but their payloads, so what is true of one of them (who may have it, who
+    subscribed to it) is true of all; see PublishRun. `version` is that of the publishing Client.
+    """
+
+    __slots__ = ("_messages", "_other_wire", "_packets", "count", "largest", "publisher", "topic", "version")
+
+    def __init__(self, run: PublishRun, version: int, publisher: str) -> None:
+        self._packets = run
+        self.topic = run.topic
+        self.count = run.count
+        self.largest = run.largest
+        self.version = version
+        self.publisher = publisher
+        self._messages: list[Message] | None = None
+        self._other_wire: bytes | None = None
+
+    def messages(self) -> list[Message]:
+        """The Messages, one by one."""
+        messages = self._messages
+        if messages is None:
+            messages = self._messages = []
+            for packet in packets_of(self._packets, self.version):
+                messages.append(message_of(packet, self.topic, self.version, 0.0, self.publisher))
+        return messages
+
+    def plain(self, version: int) -> bytes:
+        """The packets at QoS 0 with RETAIN 0, DUP 0: the same bytes for every Client of a version."""
+        if (version == MQTT_5) == (self.version == MQTT_5):
+            return self._packets.wire
+        if self._other_wire is None:
+            self._other_wire = b"".join([message.plain(version, 0.0) for message in self.messages()])
+        return self._other_wire
 
 
 def message_of(packet: Publish, topic: str, version: int, now: float, publisher: str) -> Message:

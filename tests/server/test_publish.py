@@ -1,8 +1,11 @@
 """PUBLISH from a Client: refused, limited, retained, acknowledged (MQTT 5.0, 3.3 and 4.3)."""
 
+from collections.abc import Awaitable, Generator
+
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
+from amqtt.server.events import MessagePublished, PacketReceived
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from support.bench_server import Bench, BenchClient
@@ -293,3 +296,97 @@ def test_an_expired_message_of_a_shared_group_is_not_passed_on() -> None:
     bench.pass_time(10)
     assert [each.payload for each in there.received()] == [b"lasts"]
     assert bench.server.counters.dropped_expired == 1
+
+
+# -- runs: packets that differ in nothing but their payloads
+
+RUN = [Publish("open/t", b"%d" % number) for number in range(5)]
+
+
+def counted(bench: Bench) -> dict[str, int]:
+    counters = bench.server.counters
+    return {name: getattr(counters, name) for name in dir(counters) if name[0] != "_"}
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+def test_a_run_reaches_everybody_in_order_and_is_counted_message_by_message(version: int) -> None:
+    outcomes = []
+    for at_once in (True, False):
+        bench = Bench()
+        routed = published(bench)
+        receivers = [bench.connected("older", MQTT_3_1_1), bench.connected("newer", MQTT_5)]
+        shared = bench.connected("member", MQTT_5)
+        for receiver in receivers:
+            receiver.subscribe("open/#", 1)
+        shared.subscribe("$share/g/open/t")
+        publisher = bench.connected("publisher", version)
+        if at_once:
+            publisher.send(*RUN)
+        else:
+            for packet in RUN:
+                publisher.send(packet)
+        payloads = [[packet.payload for packet in each.received()] for each in (*receivers, shared)]  # type: ignore[union-attr]
+        assert payloads == [[b"0", b"1", b"2", b"3", b"4"]] * 3
+        assert [payload for _, payload in routed] == payloads[0]
+        outcomes.append(counted(bench))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0]["published"] == 5
+
+
+def test_a_run_that_may_not_be_published_is_dropped_and_counted() -> None:
+    bench = Bench(Guarded())
+    routed = published(bench)
+    client = bench.connected("guarded")
+    client.send(*[Publish("closed", b"x")] * 3)
+    assert (routed, counted(bench)["dropped_refused"], counted(bench)["published"]) == ([], 3, 3)
+
+
+def test_whoever_wants_each_message_or_packet_is_told_of_each() -> None:
+    bench = Bench()
+    told: list[object] = []
+    bench.server.events.on(MessagePublished, told.append)
+    client = bench.connected("c")
+    client.send(*RUN)
+    assert [event.message.payload for event in told if isinstance(event, MessagePublished)] == [
+        b"0", b"1", b"2", b"3", b"4",
+    ]
+    bench.server.events.on(PacketReceived, told.append)
+    told.clear()
+    client.send(*RUN)
+    assert len([event for event in told if isinstance(event, PacketReceived)]) == 5
+    assert len([event for event in told if isinstance(event, MessagePublished)]) == 5
+
+
+class Asking(Permissions):
+    """Wants to find out about every topic."""
+
+    asks = True
+
+    def __init__(self, asked: list[str]) -> None:
+        super().__init__()
+        self.asked = asked
+
+    def prepare_publish(self, topic: str) -> Awaitable[object] | None:
+        self.asked.append(topic)
+        return Thinking()
+
+
+class Thinking:
+    def __await__(self) -> Generator[None]:
+        yield
+
+
+def test_a_run_waits_for_permissions_that_want_to_find_something_out() -> None:
+    asked: list[str] = []
+
+    class Door(Authenticator):
+        def authenticate(self, request: ConnectRequest) -> Answer:
+            return Accepted(Asking(asked) if request.client_id == "asks" else Permissions())
+
+    bench = Bench(Door())
+    routed = published(bench)
+    client = bench.connected("asks")
+    client.send(*RUN)
+    assert (asked, routed) == (["open/t"], [])
+    bench.server.answered(client.state, None)
+    assert len(routed) == 5

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amqtt.message import NEVER, Message
+from amqtt.message import NEVER, Message, MessageRun
 from amqtt.sessions.aliases import OutgoingAliases
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
@@ -12,6 +12,7 @@ from amqtt.sessions.session import RETAINED_PER_TURN, RetainedDelivery, Session
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import Target
 from amqtt.wire.decoder import Decoder
+from amqtt.wire.encoder import encode
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import (
     LARGEST_PACKET,
@@ -22,8 +23,10 @@ from amqtt.wire.packets import (
     PUBREC,
     Packet,
     Publish,
+    PublishRun,
     Pubrel,
 )
+from support.packet_cases import described
 from support.raw_client import properties
 from support.reading_peer import ReadingPeer
 
@@ -93,6 +96,63 @@ def talk() -> Talk:
 
 
 # -- delivery: the one gate
+
+
+def run_of(version: int, sizes: tuple[int, ...] = (1, 9, 200), publisher: str = "p") -> MessageRun:
+    wire = [encode(Publish("t", bytes(size)), version) for size in sizes]
+    run = PublishRun("t", b"".join(wire), len(wire), max(len(each) for each in wire))
+    return MessageRun(run, version, publisher)
+
+
+RUN_CASES: dict[str, dict[str, object]] = {
+    "plain": {},
+    "older": {"version": MQTT_3_1_1},
+    "aliases": {"aliases": 3},
+    "identifiers": {"identifiers": (7, 9)},
+    "too large for some": {"maximum_packet_size": 100},
+    "no room": {"maximum_unsent": 1},
+    "not permitted": {"permissions": "none"},
+    "own messages": {"no_local": True, "publisher": "me"},
+    "messages of others": {"no_local": True},
+    "away": {"away": True},
+}
+
+
+@pytest.mark.parametrize("publishing", [MQTT_3_1_1, MQTT_5])
+@pytest.mark.parametrize("case", RUN_CASES)
+def test_a_run_is_delivered_as_its_messages_would_be_one_by_one(case: str, publishing: int) -> None:
+    options = dict(RUN_CASES[case])
+    identifiers, publisher = options.pop("identifiers", ()), options.pop("publisher", "p")
+    no_local, away = options.pop("no_local", False), options.pop("away", False)
+    permissions = options.pop("permissions", None)
+    outcomes = []
+    for joined in (True, False):
+        talk = Talk()
+        if permissions:
+            talk.session.permissions = Narrow()
+        if not away:
+            talk.attach(**options)  # type: ignore[arg-type]
+        target = Target(talk.session, 2, identifiers=identifiers)  # type: ignore[arg-type]
+        if no_local:
+            target.local = None
+        run = run_of(publishing, publisher=str(publisher))
+        if joined:
+            talk.session.deliver_run(run, target)
+        else:
+            for message in run.messages():
+                talk.session.deliver(message, target)
+        counted = {name: getattr(talk.counters, name) for name in dir(talk.counters) if name[0] != "_"}
+        outcomes.append((described(talk.packets()), counted))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_run_goes_out_as_it_arrived(talk: Talk) -> None:
+    talk.attach()
+    run = run_of(MQTT_5)
+    talk.session.deliver_run(run, Target(talk.session, 0))
+    assert talk.peer.link.chunks == [run.plain(MQTT_5)]
+    assert talk.peer.link.joined == 2
+
 
 QOS = [(0, 0, 0), (0, 1, 0), (0, 2, 0), (1, 0, 0), (1, 1, 1), (1, 2, 1), (2, 0, 0), (2, 1, 1), (2, 2, 2)]
 

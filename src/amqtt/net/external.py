@@ -180,7 +180,8 @@ class ExternalConnection:
 
     async def _write_chunks(self, link: Link) -> None:
         turn = self.house.turn
-        turn.packets_sent += len(link.chunks)
+        turn.packets_sent += len(link.chunks) + link.joined
+        link.joined = 0
         turn.bytes_sent += link.size
         data = b"".join(link.chunks)
         link.chunks.clear()

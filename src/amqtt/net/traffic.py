@@ -69,7 +69,7 @@ class Traffic(ABC):
             if chunks and not link.blocked:
                 count = len(chunks)
                 turn = link.turn
-                turn.packets_sent += count
+                turn.packets_sent += count + link.joined
                 turn.bytes_sent += link.size
                 if count == 1 and not self.framed:
                     self.transport.write(chunks[0])
@@ -77,6 +77,7 @@ class Traffic(ABC):
                     self.send(chunks, link.size)
                 chunks.clear()
                 link.size = 0
+                link.joined = 0
             if link.closing:
                 self.close()
         except Exception as fault:

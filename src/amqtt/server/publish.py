@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from amqtt.message import Message, message_of
+from amqtt.message import Message, MessageRun, message_of
 from amqtt.server.events import MessageOffered, MessagePublished
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
@@ -18,9 +18,12 @@ from amqtt.wire.packets import (
     Puback,
     Pubcomp,
     Publish,
+    PublishRun,
     Pubrec,
     Pubrel,
 )
+from amqtt.wire.primitives import BYTE_PAIRS
+from amqtt.wire.publish_packets import packets_of
 from amqtt.wire.reasons import ReasonCode
 
 PUBACK_SUCCESS: Final = b"\x40\x02"
@@ -38,7 +41,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         topic = _admit_5(realm, state, packet)
     if packet.qos == 2:
         if packet.packet_id in session.received:
-            state.link.send(PUBREC_SUCCESS + packet.packet_id.to_bytes(2, "big"))
+            state.link.send(PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id])
             return
         _check_quota(realm, state, session)
     if packet.retain and not realm.limits.retain_available:
@@ -56,6 +59,22 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         events.tell(MessagePublished(session.client_id, message))
     if packet.qos:
         _accepted(state, session, packet, matched)
+
+
+def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
+    """Take PUBLISH packets that differ in nothing but their payloads, as if they came one by one."""
+    session = state.session
+    assert session is not None
+    if realm.events.wants_messages:
+        for packet in packets_of(run, state.version):
+            publish(realm, state, packet)
+        return
+    realm.counters.published += run.count
+    realm.counters.packets_received += run.count - 1
+    if session.may_publish(run.topic, False):
+        realm.router.route_run(MessageRun(run, state.version, session.client_id))
+    else:
+        realm.counters.dropped_refused += run.count
 
 
 def _tell_offered(realm: Realm, session: Session, packet: Publish, topic: str) -> None:
@@ -97,7 +116,7 @@ def _check_quota(realm: Realm, state: ConnectionState, session: Session) -> None
 
 def _refusal(realm: Realm, session: Session, packet: Publish, topic: str) -> int:
     """The Reason Code to refuse it with, 0 when it is welcome."""
-    if not session.permissions.may_publish(topic, packet.retain):
+    if not session.may_publish(topic, packet.retain):
         return ReasonCode.NOT_AUTHORIZED
     properties = packet.properties
     if (
@@ -142,7 +161,7 @@ def _accepted(state: ConnectionState, session: Session, packet: Publish, matched
         state.link.send(encode(answer, MQTT_5))
         return
     head = PUBACK_SUCCESS if packet.qos == 1 else PUBREC_SUCCESS
-    state.link.send(head + packet_id.to_bytes(2, "big"))
+    state.link.send(head + BYTE_PAIRS[packet_id])
 
 
 def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
@@ -156,7 +175,7 @@ def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
     elif state.version == MQTT_5:
         state.link.send(encode(Pubcomp(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND), MQTT_5))
         return
-    state.link.send(PUBCOMP_SUCCESS + packet_id.to_bytes(2, "big"))
+    state.link.send(PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id])
 
 
 def puback(realm: Realm, state: ConnectionState, packet: Puback) -> None:

@@ -111,7 +111,7 @@ class Realm:
         if will is None:
             return
         fields = will.fields
-        if not session.permissions.may_publish(fields.topic, fields.retain):
+        if not session.may_publish(fields.topic, fields.retain):
             self.counters.dropped_refused += 1
             return
         self.router.route(will.message(self.turn.now, session.client_id))

@@ -1,6 +1,6 @@
 """From one Message to everyone whose Subscription it matches: a look-up and straight calls."""
 
-from amqtt.message import NEVER, Message
+from amqtt.message import NEVER, Message, MessageRun
 from amqtt.server.deadlines import Deadline, Deadlines
 from amqtt.server.events import Events, MessageRetained
 from amqtt.sessions.counters import Counters
@@ -36,6 +36,11 @@ class Router:
         for target in targets:
             target.subscriber.deliver(message, target)
         return len(targets)
+
+    def route_run(self, run: MessageRun) -> None:
+        """Deliver Messages of one topic that came in one go, none of them to be retained."""
+        for target in self.tree.match(run.topic):
+            target.subscriber.deliver_run(run, target)
 
     def retain(self, message: Message) -> None:
         """Keep it for future Subscriptions, until it expires [MQTT-3.3.1-5] [MQTT-3.3.2-5]."""

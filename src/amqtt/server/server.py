@@ -13,7 +13,7 @@ from amqtt.server.disconnect import close, disconnect, end
 from amqtt.server.events import Events, Fault, PacketReceived
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
-from amqtt.server.publish import puback, pubcomp, publish, pubrec, pubrel, resolved_topic
+from amqtt.server.publish import puback, pubcomp, publish, publish_run, pubrec, pubrel, resolved_topic
 from amqtt.server.realm import Realm
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CONNECTED, NEW, ConnectionState
@@ -30,6 +30,7 @@ from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import (
     MQTT_5,
+    Arrived,
     Auth,
     Connect,
     Disconnect,
@@ -38,6 +39,7 @@ from amqtt.wire.packets import (
     Puback,
     Pubcomp,
     Publish,
+    PublishRun,
     Pubrec,
     Pubrel,
     Subscribe,
@@ -62,6 +64,7 @@ VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
     AUTHENTICATING: {Auth: auth, Disconnect: disconnect},
     CONNECTED: {
         Publish: publish,
+        PublishRun: publish_run,
         Puback: puback,
         Pubrec: pubrec,
         Pubrel: pubrel,
@@ -76,7 +79,7 @@ VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
 """(phase, packet) → verb. What is not here is a Protocol Error [MQTT-3.1.0-1] [MQTT-3.1.0-2]."""
 
 
-def _must_wait(state: ConnectionState, packet: Packet) -> bool:
+def _must_wait(state: ConnectionState, packet: Arrived) -> bool:
     """Whether the Client's Permissions want to find something out before this packet is acted on."""
     if state.prepared is packet:
         state.prepared = None
@@ -87,6 +90,8 @@ def _must_wait(state: ConnectionState, packet: Packet) -> bool:
     if isinstance(packet, Publish):
         topic = packet.topic if state.version != MQTT_5 else resolved_topic(state, packet)
         state.pending = session.permissions.prepare_publish(topic)
+    elif isinstance(packet, PublishRun):
+        state.pending = session.permissions.prepare_publish(packet.topic)
     elif isinstance(packet, Subscribe):
         filters = [split_shared(request.topic_filter)[1] for request in packet.requests]
         state.pending = session.permissions.prepare_subscribe(filters)
@@ -94,6 +99,20 @@ def _must_wait(state: ConnectionState, packet: Packet) -> bool:
         return False
     state.prepared = packet
     return True
+
+
+def _perform(verb: Callable[..., None], realm: Realm, state: ConnectionState, packet: Arrived) -> None:
+    """Call the verb of VERBS; by name where it comes with every message: that costs less, compiled."""
+    if isinstance(packet, Publish):
+        publish(realm, state, packet)
+    elif isinstance(packet, Puback):
+        puback(realm, state, packet)
+    else:
+        verb(realm, state, packet)
+
+
+def _name(packet: Arrived) -> str:
+    return "PUBLISH" if isinstance(packet, PublishRun) else type(packet).__name__.upper()
 
 
 class Server:
@@ -172,25 +191,30 @@ class Server:
             self._read(state, data)
 
     def _read(self, state: ConnectionState, data: bytes) -> None:
-        packets = state.decoder.feed(data)
+        if self.realm.events.wants_packets:
+            self._heard(state, [*state.decoder.feed(data)])
+        else:
+            self._heard(state, state.decoder.feed_joined(data))
+
+    def _heard(self, state: ConnectionState, packets: list[Arrived]) -> None:
         if packets:
             self.counters.packets_received += len(packets)
             state.last_heard = self.turn.now
         self._act(state, packets)
 
-    def _act(self, state: ConnectionState, packets: list[Packet]) -> None:
+    def _act(self, state: ConnectionState, packets: list[Arrived]) -> None:
         realm = self.realm
         try:
             for at, packet in enumerate(packets):
                 verb = VERBS[state.phase].get(type(packet))
                 if verb is None:
-                    raise ProtocolError(f"{type(packet).__name__.upper()} is not allowed now")
-                if realm.events.wants_packets:
+                    raise ProtocolError(f"{_name(packet)} is not allowed now")
+                if realm.events.wants_packets and not isinstance(packet, PublishRun):
                     realm.events.tell(PacketReceived(state.client_id, packet))
                 if state.asks and _must_wait(state, packet):
                     state.waiting = packets[at:]
                     return
-                verb(realm, state, packet)
+                _perform(verb, realm, state, packet)
                 if state.closed:
                     return
                 if state.pending is not None:

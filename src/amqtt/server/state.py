@@ -9,7 +9,7 @@ from amqtt.sessions.aliases import IncomingAliases
 from amqtt.sessions.link import Link
 from amqtt.sessions.session import Session
 from amqtt.wire.decoder import Decoder
-from amqtt.wire.packets import LARGEST_PACKET, Connect, Packet
+from amqtt.wire.packets import LARGEST_PACKET, Arrived, Connect
 
 NEW: Final = 0
 AUTHENTICATING: Final = 1
@@ -45,9 +45,9 @@ class ConnectionState:
         self.authenticating = False
         self.pending: Awaitable[object] | None = None
         self.asks = False
-        self.prepared: Packet | None = None
+        self.prepared: Arrived | None = None
         self.held: list[bytes] = []
-        self.waiting: list[Packet] = []
+        self.waiting: list[Arrived] = []
         self.aliases: IncomingAliases | None = None
         self.maximum_packet_size = LARGEST_PACKET
         self.keep_alive = 0.0

@@ -23,6 +23,10 @@ HANDSHAKE: Final[dict[tuple[int, int], int]] = {
     (AWAITS_PUBCOMP, PUBCOMP): COMPLETE,
 }
 """(state, packet received) → state: MQTT 5.0, figures 4.2 and 4.3. What is not here is not expected."""
+_NEXT: Final[list[int]] = [
+    HANDSHAKE.get((state, packet_type), QUEUED) for state in range(RESERVED + 1) for packet_type in range(16)
+]
+"""The same table as a list, by state and packet type: it is looked at for every acknowledgement."""
 
 LAST_PACKET_ID: Final = 65535
 
@@ -169,7 +173,7 @@ class Inflight:
         outgoing = self.entries.get(packet_id)
         if outgoing is None:
             return QUEUED
-        state = HANDSHAKE.get((outgoing.state, packet_type), QUEUED)
+        state = _NEXT[outgoing.state << 4 | packet_type]
         if state == QUEUED:
             return QUEUED
         if failed and packet_type == PUBREC:

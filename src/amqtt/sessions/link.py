@@ -45,7 +45,8 @@ class Turn:
 class Link:
     """The sending side of one Network Connection.
 
-    `chunks` are the bytes of whole Control Packets in order, `size` their length together. The
+    `chunks` are the bytes of whole Control Packets in order, `size` their length together, `joined`
+    how many more packets than chunks there are. The
     owner sets `blocked` while the peer does not read as fast as it is sent to; the chunks then wait
     here. With more than `maximum` bytes waiting the Link is `full`, until the owner has emptied it.
     `waiting` are those who want to be called when it presses back no more.
@@ -57,7 +58,7 @@ class Link:
 
     __slots__ = (
         "_promises", "_promises_size", "blocked", "chunks", "closing", "dirty", "flush", "full", "held",
-        "maximum", "pressure", "size", "turn", "waiting", "withheld",
+        "joined", "maximum", "pressure", "size", "turn", "waiting", "withheld",
     )
 
     def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
@@ -67,6 +68,7 @@ class Link:
         self.pressure = maximum // PRESSURE
         self.chunks: list[bytes] = []
         self.size = 0
+        self.joined = 0
         self.blocked = False
         self.full = False
         self.closing = False
@@ -129,6 +131,11 @@ class Link:
             self.withheld = 0
             if not self.dirty:
                 self._mark()
+
+    def send_run(self, packets: bytes, count: int) -> None:
+        """Send `count` whole Control Packets at the end of this turn."""
+        self.joined += count - 1
+        self.send(packets)
 
     def close(self) -> None:
         """Close the Network Connection at the end of this turn, after what was sent before."""

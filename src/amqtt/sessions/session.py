@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from amqtt.message import Message
+from amqtt.message import Message, MessageRun
 from amqtt.sessions.aliases import OutgoingAliases
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
@@ -17,10 +17,12 @@ from amqtt.topics.retained import RetainedCursor
 from amqtt.topics.subscriptions import Subscriber, Subscription, Target
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import LARGEST_PACKET, MQTT_5, PUBREC, Pubrel
+from amqtt.wire.primitives import BYTE_PAIRS
 from amqtt.wire.reasons import ReasonCode
 
 NEVER_EXPIRES: Final = 0xFFFFFFFF
 """The Session Expiry Interval of a Session that does not expire (MQTT 5.0, 3.1.2.11.2)."""
+PUBREL_SUCCESS: Final = b"\x62\x02"
 RETAINED_PER_TURN: Final = 100
 """Looks for a retained message to send to one Client, per turn: a `#` over 100,000 of them must not
 stop the others. A look costs little, whether it finds one or not."""
@@ -51,9 +53,10 @@ class Session(Subscriber):
     """
 
     __slots__ = (
-        "_permissions", "_receives_everything", "aliases", "backlog", "client_id", "counters",
-        "expiry_interval", "inflight", "inherited", "link", "maximum_packet_size", "on_dropped", "on_full",
-        "on_queued", "owner", "received", "retained", "subscriptions", "version", "wildcard_levels", "will",
+        "_is_unrestricted", "_permissions", "_receives_everything", "aliases", "backlog", "client_id",
+        "counters", "expiry_interval", "inflight", "inherited", "link", "maximum_packet_size", "on_dropped",
+        "on_full", "on_queued", "owner", "received", "retained", "subscriptions", "version",
+        "wildcard_levels", "will",
     )
 
     def __init__(
@@ -62,6 +65,7 @@ class Session(Subscriber):
         self.client_id = client_id
         self._permissions = permissions
         self._receives_everything = permissions.receives_everything
+        self._is_unrestricted = type(permissions) is Permissions
         self.owner: str | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.wildcard_levels = 0
@@ -90,6 +94,13 @@ class Session(Subscriber):
     def permissions(self, permissions: Permissions) -> None:
         self._permissions = permissions
         self._receives_everything = permissions.receives_everything
+        self._is_unrestricted = type(permissions) is Permissions
+
+    def may_publish(self, topic: str, retain: bool) -> bool:
+        """Whether its Client may publish to this Topic Name; the standard's own answer is known here."""
+        if self._is_unrestricted:
+            return topic[:1] != "$"
+        return self._permissions.may_publish(topic, retain)
 
     @property
     def available(self) -> bool:
@@ -154,6 +165,23 @@ class Session(Subscriber):
         if qos == 0:
             return self._send_once(message, retain, target.identifiers)
         return self.assure(Outgoing(message, qos, retain, target.identifiers, target.group))
+
+    def deliver_run(self, run: MessageRun, target: Target) -> None:
+        """Send all Messages of a run as they arrived, where nothing asks for a closer look at each."""
+        link = self.link
+        if (
+            link is None
+            or link.full
+            or target.has_no_local
+            or target.identifiers
+            or self.aliases is not None
+            or run.largest >= self.maximum_packet_size
+            or not (self._receives_everything or self._permissions.may_receive(run.topic))
+        ):
+            super().deliver_run(run, target)
+            return
+        link.send_run(run.plain(self.version), run.count)
+        self.counters.delivered += run.count
 
     def _send_once(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:
         """Send at QoS 0: now or never [MQTT-4.3.1-1]."""
@@ -247,15 +275,27 @@ class Session(Subscriber):
         """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
         state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
         if state == COMPLETE:
-            self.pump()
+            if self._waits:
+                self.pump()
         elif packet_type == PUBREC and reason_code < 0x80:
             self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
         return state != QUEUED
 
+    @property
+    def _waits(self) -> bool:
+        """Whether there may be something for `pump` to do."""
+        link = self.link
+        return bool(self.backlog or self.retained or self.inflight.is_resending) or (
+            link is not None and bool(link.waiting)
+        )
+
     def _release(self, packet_id: int, reason_code: int) -> None:
         """Answer a PUBREC with PUBREL, or send it again [MQTT-4.3.3-4] [MQTT-4.4.0-1]."""
         if self.link is not None:
-            self.link.send(encode(Pubrel(packet_id, reason_code), self.version))
+            if reason_code:
+                self.link.send(encode(Pubrel(packet_id, reason_code), self.version))
+            else:
+                self.link.send(PUBREL_SUCCESS + BYTE_PAIRS[packet_id])
 
     def pump(self) -> None:
         """Send what waits, as far as the Client can take it: first what it was sent before.

@@ -4,7 +4,7 @@ from typing import Final, TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from amqtt.message import Message
+from amqtt.message import Message, MessageRun
 from amqtt.topics.filter_tree import FilterTree
 from amqtt.topics.names import has_wildcard
 
@@ -62,6 +62,11 @@ class Subscriber:
     def deliver(self, message: Message, target: "Target") -> bool:
         """Take the Message as `target` says; False when it could be neither sent nor queued."""
         raise TypeError(f"{type(self).__name__} does not say how it takes a Message")
+
+    def deliver_run(self, run: MessageRun, target: "Target") -> None:
+        """Take the Messages of a run: as if each had been delivered by itself."""
+        for message in run.messages():
+            self.deliver(message, target)
 
 
 class Target:

@@ -1,6 +1,6 @@
 """Bytes, in whatever pieces they arrive, into Control Packets."""
 
-from typing import Final
+from typing import Final, cast
 
 from amqtt.wire.bounds import USUAL_BOUNDS, PacketBounds
 from amqtt.wire.connection_packets import auth_at, connack_at, connect_at, disconnect_at, protocol_level_at
@@ -22,13 +22,14 @@ from amqtt.wire.packets import (
     SUBSCRIBE,
     UNSUBACK,
     UNSUBSCRIBE,
+    Arrived,
     Connect,
     Packet,
     Pingreq,
     Pingresp,
 )
 from amqtt.wire.primitives import variable_byte_integer_at
-from amqtt.wire.publish_packets import acknowledgement_at, publish_at
+from amqtt.wire.publish_packets import PLAIN_PUBLISH, acknowledgement_at, publish_at, run_at
 from amqtt.wire.reasons import ReasonCode
 from amqtt.wire.subscription_packets import suback_at, subscribe_at, unsuback_at, unsubscribe_at
 
@@ -54,8 +55,8 @@ class Decoder:
     """
 
     __slots__ = (
-        "_missing", "_partial", "_topics", "bounds", "error", "maximum_connect_size", "maximum_packet_size",
-        "version",
+        "_joins", "_missing", "_partial", "_topics", "bounds", "error", "maximum_connect_size",
+        "maximum_packet_size", "version",
     )
 
     def __init__(
@@ -71,6 +72,7 @@ class Decoder:
         self.maximum_connect_size = maximum_connect_size
         self.bounds = bounds
         self.error: MalformedPacket | ProtocolError | None = None
+        self._joins = False
         self._topics = topics
         # The start of a packet that is not complete, and how many of its bytes are to come; 0 while
         # its fixed header is not complete either.
@@ -79,7 +81,16 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that `data` completes, in order; those before a fault, then `error` is set."""
-        packets: list[Packet] = []
+        self._joins = False
+        return cast(list[Packet], self._packets_in(data))
+
+    def feed_joined(self, data: bytes) -> list[Arrived]:
+        """The same, with the PUBLISH packets that make a run as one PublishRun."""
+        self._joins = True
+        return self._packets_in(data)
+
+    def _packets_in(self, data: bytes) -> list[Arrived]:
+        packets: list[Arrived] = []
         if self.error is None:
             try:
                 self._feed(data, packets)
@@ -89,7 +100,7 @@ class Decoder:
                 self._partial = bytearray()
         return packets
 
-    def _feed(self, data: bytes, packets: list[Packet]) -> None:
+    def _feed(self, data: bytes, packets: list[Arrived]) -> None:
         if not self._partial:
             self._read(data, 0, packets)
         elif not self._missing:
@@ -104,7 +115,7 @@ class Decoder:
             self._read(bytes(self._partial), 0, packets)
             self._read(data, missing, packets)
 
-    def _read(self, buffer: bytes, at: int, packets: list[Packet]) -> None:
+    def _read(self, buffer: bytes, at: int, packets: list[Arrived]) -> None:
         """Every complete packet from `at` on; keeps the rest."""
         size = len(buffer)
         version = self.version
@@ -135,6 +146,12 @@ class Decoder:
             if end > size:
                 self._keep(buffer, start, end - size)
                 return
+            if first == PLAIN_PUBLISH and end < size and length > 2 and self._joins:
+                run, end = run_at(topics, buffer, start, at, end, version, maximum)
+                if run is not None:
+                    packets.append(run)
+                    at = end
+                    continue
             if first >> 4 == PUBLISH:
                 packets.append(publish_at(topics, buffer, start, at, end, version, bounds))
             else:

@@ -125,6 +125,23 @@ class Publish:
         self.wire = wire
 
 
+class PublishRun:
+    """PUBLISH packets that arrived one behind the other and differ in nothing but their payloads.
+
+    All have the same Topic Name, QoS 0, DUP 0, RETAIN 0 and no properties, so whoever is sent one of
+    them as it arrived may be sent all of them: `wire` are their bytes, `count` (2 or more) how many
+    they are, `largest` the size in bytes of the largest.
+    """
+
+    __slots__ = ("count", "largest", "topic", "wire")
+
+    def __init__(self, topic: str, wire: bytes, count: int, largest: int) -> None:
+        self.topic = topic
+        self.wire = wire
+        self.count = count
+        self.largest = largest
+
+
 class Puback:
     """PUBACK: the response to a PUBLISH with QoS 1 (3.4)."""
 
@@ -274,3 +291,5 @@ Packet: TypeAlias = (
     Connect | Connack | Publish | Puback | Pubrec | Pubrel | Pubcomp | Subscribe | Suback
     | Unsubscribe | Unsuback | Pingreq | Pingresp | Disconnect | Auth
 )
+Arrived: TypeAlias = Packet | PublishRun
+"""What a Decoder makes of bytes."""

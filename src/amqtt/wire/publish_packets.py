@@ -15,10 +15,11 @@ from amqtt.wire.packets import (
     Puback,
     Pubcomp,
     Publish,
+    PublishRun,
     Pubrec,
     Pubrel,
 )
-from amqtt.wire.primitives import byte_at
+from amqtt.wire.primitives import byte_at, variable_byte_integer_at
 from amqtt.wire.properties import Properties, decode_properties
 from amqtt.wire.reasons import PUBACK_REASONS, PUBREL_REASONS, ReasonCode
 from amqtt.wire.subscription_packets import packet_id_at
@@ -64,6 +65,64 @@ def publish_at(
     return Publish(
         topic, buffer[payload_at:end], qos, first & 1 == 1, first & 8 == 8, packet_id, properties, wire
     )
+
+
+def run_at(
+    topics: TopicNames, buffer: bytes, start: int, at: int, end: int, version: int, maximum: int
+) -> tuple[PublishRun | None, int]:
+    """The run that begins with the PUBLISH from `start` to `end`, and where it ends; None: it is alone.
+
+    Its Topic Name is at `at`. A packet that is not complete, or larger than `maximum` bytes, or has
+    anything uncommon about it is no part of a run: it gets the closer look that it needs.
+    """
+    topic_at = at + 2
+    same_to = topic_at + (buffer[at] << 8 | buffer[at + 1])
+    if version == MQTT_5:
+        same_to += 1
+    if same_to > end or (version == MQTT_5 and buffer[same_to - 1]):
+        return None, end
+    same = buffer[at:same_to]
+    length = same_to - at
+    size = len(buffer)
+    count = 1
+    largest = end - start
+    stop = end
+    while stop + 1 < size and buffer[stop] == PLAIN_PUBLISH:
+        remaining = buffer[stop + 1]
+        content = stop + 2
+        if remaining >= 0x80:
+            if content >= size or buffer[content] >= 0x80 or not buffer[content]:
+                break
+            remaining += (buffer[content] - 1) << 7
+            content += 1
+        if remaining < length or content + remaining > size or buffer[content : content + length] != same:
+            break
+        packet_size = content + remaining - stop
+        if packet_size > largest:
+            if packet_size > maximum:
+                break
+            largest = packet_size
+        count += 1
+        stop = content + remaining
+    name = buffer[topic_at : topic_at + (buffer[at] << 8 | buffer[at + 1])]
+    if count == 1 or not name:
+        return None, end
+    topic = topics.decode(name)
+    return PublishRun(topic, buffer[start:stop], count, largest), stop
+
+
+def packets_of(run: PublishRun, version: int) -> list[Publish]:
+    """The packets of a run, one by one."""
+    packets: list[Publish] = []
+    wire = run.wire
+    start = 0
+    while start < len(wire):
+        remaining, at = variable_byte_integer_at(wire, start + 1, len(wire))
+        content = at + 2 + (wire[at] << 8 | wire[at + 1]) + (version == MQTT_5)
+        end = at + remaining
+        packets.append(Publish(run.topic, wire[content:end], wire=wire[start:end]))
+        start = end
+    return packets
 
 
 def _check_empty_topic(properties: Properties | None, version: int) -> None:
