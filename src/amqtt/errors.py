@@ -42,6 +42,47 @@ class StoreError(AMQTTError):
     """A store cannot be opened, or cannot keep something at present; the text says what to do."""
 
 
+class ClientError(AMQTTError):
+    """A Client cannot do what it is asked; the text says why.
+
+    `reason_code` is the Server's Reason Code (MQTT 5.0, 2.4), None where none came.
+    """
+
+    reason_code: int | None = None
+
+    def __init__(self, *arguments: object, reason_code: int | None = None) -> None:
+        super().__init__(*arguments)
+        self.reason_code = reason_code
+
+
+class ConnectError(ClientError):
+    """A Server cannot be reached, or does not accept the Client.
+
+    `return_code` is that of a CONNACK before MQTT 5.0, `server_reference` another Server that it
+    names; both are None where nothing of the kind came.
+    """
+
+    return_code: int | None = None
+    server_reference: str | None = None
+
+
+class DisconnectedError(ClientError):
+    """There is no Network Connection any more, and there will be no other one."""
+
+
+class PublishError(ClientError):
+    """A message was not published, or the Server refused it."""
+
+
+class SubscribeError(ClientError):
+    """The Server refused Topic Filters; `reason_codes` says of each what came of it."""
+
+    def __init__(self, text: str, reason_codes: dict[str, int]) -> None:
+        refused = [code for code in reason_codes.values() if code >= 0x80]
+        super().__init__(text, reason_code=refused[0] if refused else None)
+        self.reason_codes = reason_codes
+
+
 # aMQTT's names. Nothing of ours raises them below its compatibility layer.
 
 
@@ -85,16 +126,6 @@ class PluginInitError(PluginLoadError):
 
     def __init__(self, plugin: object) -> None:
         super().__init__(f"Plugin init failed: {plugin}")
-
-
-class ClientError(AMQTTError):
-    """A client cannot do what it is asked."""
-
-
-class ConnectError(ClientError):
-    """A server refused a client; `return_code` is that of its CONNACK, None without one."""
-
-    return_code: int | None = None
 
 
 class ProtocolHandlerError(AMQTTError):

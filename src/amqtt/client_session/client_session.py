@@ -32,6 +32,7 @@ from amqtt.wire.decoder import Decoder
 from amqtt.wire.encoder import encode
 from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.packets import (
+    MQTT_5,
     Auth,
     Connack,
     Disconnect,
@@ -126,6 +127,16 @@ class ClientSession:
     def subscriptions(self) -> dict[str, AcceptedSubscription]:
         """What the Server granted, by Topic Filter as it was asked for."""
         return self.state.subscriptions
+
+    @property
+    def authentication(self) -> ClientAuthentication | None:
+        """How it proves who it is; None without enhanced authentication."""
+        return self.state.authentication
+
+    @property
+    def is_reauthenticating(self) -> bool:
+        """Whether a re-authentication is under way."""
+        return self.state.reauthentication is not None
 
     @property
     def awaits_answer(self) -> bool:
@@ -288,3 +299,22 @@ class ClientSession:
         for receipt in receipts.values():
             receipt.settle(UNKNOWN, [], reason)
         self.state.pings.clear()
+        if not self._lasts():
+            self._forget()
+
+    def _lasts(self) -> bool:
+        """Whether the Session outlasts the Client's leaving."""
+        settings = self.state.settings
+        if settings.version == MQTT_5:
+            return settings.session_expiry_interval > 0
+        return not settings.clean_start
+
+    def _forget(self) -> None:
+        """The Session is over: the next one begins anew [MQTT-4.1.0-1]."""
+        state = self.state
+        for message in state.held.values():
+            message.forget_packet_id()
+        state.held.clear()
+        state.subscriptions.clear()
+        state.session.discard()
+        state.begun = False
