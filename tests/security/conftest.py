@@ -7,6 +7,7 @@ import pytest
 
 from amqtt.broker import Broker
 from support.loopback import Brokers, Clients
+from support.opener import Opener
 
 
 @pytest.fixture
@@ -32,3 +33,9 @@ async def broker(broker_with: Brokers) -> Broker:
 async def client(broker: Broker) -> AsyncIterator[Clients]:
     async with AsyncExitStack() as stack:
         yield Clients(stack, broker)
+
+
+@pytest.fixture
+async def opener() -> AsyncIterator[Opener]:
+    async with AsyncExitStack() as stack:
+        yield Opener(stack)

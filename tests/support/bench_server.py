@@ -64,11 +64,11 @@ class Bench:
 class BenchClient:
     """The other end of one Link."""
 
-    def __init__(self, bench: Bench, version: int) -> None:
+    def __init__(self, bench: Bench, version: int, peer: Peer | None = None) -> None:
         self.bench = bench
         self.version = version
         self.link = Link(bench.turn, self._flush)
-        self.state = bench.server.open(self.link, Peer("192.0.2.1", 40000, "bench"))
+        self.state = bench.server.open(self.link, peer or Peer("192.0.2.1", 40000, "bench"))
         self._decoder = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, version)
         self.closed = False
         self._sent = b""

@@ -30,6 +30,10 @@ HOLD = 0.05
 enough for one that is merely slower, and nothing that one which never reads can stop the others with."""
 
 
+PAUSE = 1.0
+"""Seconds after which a Connection that the Server has paused looks whether it still is."""
+
+
 class Connection(Traffic, asyncio.BufferedProtocol):
     """Owner of one Link, for TCP, TLS and Unix sockets; MQTT over WebSocket builds on it.
 
@@ -245,7 +249,9 @@ class Connection(Traffic, asyncio.BufferedProtocol):
             return
         self.transport.pause_reading()
         seconds = HOLD
-        if self.link.full:
+        if self.link.paused:
+            receiver = self.link
+        elif self.link.full:
             seconds, receiver = self.house.limits.stall_timeout, self.link
         self._hold = self.house.loop.call_later(seconds, self._read_on)
         receiver.waiting.add(self._read_on)
@@ -254,6 +260,11 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         if self._hold is None:
             return
         self._hold.cancel()
+        if self.link.paused and not self._ended:
+            # The Server calls when it goes on; until then it is merely not forgotten.
+            self._hold = self.house.loop.call_later(PAUSE, self._read_on)
+            self.link.waiting.add(self._read_on)
+            return
         self._hold = None
         if self._asking is None and not self._ended and not self.transport.is_closing():
             self.transport.resume_reading()

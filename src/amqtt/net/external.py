@@ -6,7 +6,7 @@ import ssl
 from typing import Protocol
 
 from amqtt.abc import Peer
-from amqtt.net.connection import CLOSE_TIMEOUT, HOLD
+from amqtt.net.connection import CLOSE_TIMEOUT, HOLD, PAUSE
 from amqtt.net.house import ConnectionState, House
 from amqtt.net.listener import Listener
 from amqtt.sessions.link import Link
@@ -156,10 +156,15 @@ class ExternalConnection:
         """Read no more until a congested receiver has caught up, or HOLD has passed."""
         if receiver is None:
             return
+        await self._relieved(receiver, HOLD)
+        while self._link.paused and not self.state.closed:
+            await self._relieved(self._link, PAUSE)
+
+    async def _relieved(self, receiver: Link, seconds: float) -> None:
         caught_up = asyncio.Event()
         receiver.waiting.add(caught_up.set)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HOLD):
+            async with asyncio.timeout(seconds):
                 await caught_up.wait()
         receiver.waiting.discard(caught_up.set)
 

@@ -129,6 +129,8 @@ def _bind(realm: Realm, state: ConnectionState, packet: Connect, session: Sessio
     state.decoder.maximum_packet_size = limits.maximum_packet_size
     realm.connected[session.client_id] = state
     realm.counters.connections += 1
+    if realm.bans.accepted(state.peer, packet, realm.turn.now):
+        realm.exceeded("maximum_reconnections", packet.client_id, state.peer)
     state.keep_alive = KEEP_ALIVE_GRACE * _keep_alive(realm, packet)
     realm.deadlines.cancel(state.deadline)
     state.deadline = None
@@ -152,8 +154,8 @@ def _expect_packet(realm: Realm, state: ConnectionState) -> None:
 
 def _keep_alive_due(realm: Realm, state: ConnectionState, now: float) -> None:
     """Close it if nothing came for one and a half Keep Alives [MQTT-3.1.2-22]."""
-    if state.pending is not None:
-        state.last_heard = now  # nothing is read from it while an Authenticator is thinking
+    if state.pending is not None or state.link.paused:
+        state.last_heard = now  # nothing is read from it while an Authenticator is thinking, or it must wait
     if now >= state.last_heard + state.keep_alive:
         close(realm, state, ReasonCode.KEEP_ALIVE_TIMEOUT, "no Control Packet within 1.5 Keep Alives")
     else:

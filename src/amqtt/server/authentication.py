@@ -1,6 +1,7 @@
 """Who a Client is: asking the Authenticator, enhanced authentication, AUTH (MQTT 5.0, 3.15 and 4.12)."""
 
 from collections.abc import Awaitable
+from typing import Final
 
 from amqtt.abc import Accepted, Challenge, ConnectRequest, Refusal
 from amqtt.server.accept import accept, auth_properties, hand_over
@@ -101,10 +102,23 @@ def answered(realm: Realm, state: ConnectionState, answer: object) -> None:
         else:
             accept(realm, state, answer)
     elif isinstance(answer, Refusal):
+        _count_failed_login(realm, state, answer)
         _reject(realm, state, answer.reason_code, answer.reason)
     else:
         _report(realm, answer)
         _reject(realm, state, ReasonCode.NOT_AUTHORIZED, "")
+
+
+GUESSES: Final = frozenset({ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHORIZED})
+"""Refusals that whoever guesses passwords is given."""
+
+
+def _count_failed_login(realm: Realm, state: ConnectionState, answer: Refusal) -> None:
+    packet = state.connect
+    if packet is None or answer.reason_code not in GUESSES:
+        return
+    if realm.bans.failed(state.peer, packet, realm.turn.now):
+        realm.exceeded("maximum_failed_logins", packet.client_id, state.peer)
 
 
 def _report(realm: Realm, answer: object) -> None:

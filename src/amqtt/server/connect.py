@@ -1,5 +1,7 @@
 """CONNECT: the first packet of a Network Connection (MQTT 5.0, 3.1)."""
 
+from typing import Final
+
 from amqtt.server.authentication import ask
 from amqtt.server.disconnect import close, refuse
 from amqtt.server.realm import Realm
@@ -9,6 +11,13 @@ from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.packets import LARGEST_PACKET, MQTT_3_1, MQTT_5, Connect
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
+
+REFUSALS: Final = {
+    "maximum_connection_rate": "too many connections from this address; come back later",
+    "maximum_failed_logins": "too many failed logins; come back later",
+    "maximum_reconnections": "too many connections of this Client; come back later",
+}
+"""What a Client is told that comes too often."""
 
 
 def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
@@ -23,6 +32,11 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
         if fault.limit:
             realm.exceeded(fault.limit, packet.client_id, state.peer)
         refuse(realm, state, fault.reason_code, str(fault))
+        return
+    reason_code, limit = realm.bans.refusal(state.peer, packet, realm.turn.now)
+    if reason_code:
+        realm.exceeded(limit, packet.client_id, state.peer)
+        refuse(realm, state, reason_code, REFUSALS[limit])
         return
     if not packet.client_id:
         packet.client_id = _unused_client_id(realm)
@@ -45,6 +59,14 @@ def _fault(realm: Realm, packet: Connect) -> PeerError | None:
             f"the Client Identifier is longer than {limits.maximum_client_id_length} bytes",
             ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
             "maximum_client_id_length",
+        )
+    longest = limits.maximum_keep_alive
+    if longest and packet.version != MQTT_5 and not 0 < packet.keep_alive <= longest:
+        # It cannot be told of a Server Keep Alive.
+        return ProtocolError(
+            f"the Keep Alive is not from 1 to {longest} seconds",
+            ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+            "maximum_keep_alive",
         )
     if packet.will is not None:
         return will_fault(limits, packet.will, packet.version)

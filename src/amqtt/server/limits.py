@@ -16,7 +16,8 @@ class Limits:
     authentication_timeout: float = 5.0
     """How long an Authenticator may take to answer; silence is a no."""
     maximum_keep_alive: int = 0
-    """The longest Keep Alive granted to an MQTT 5.0 Client (Server Keep Alive); 0: whatever it asks."""
+    """The longest Keep Alive: an MQTT 5.0 Client is told to keep to it (Server Keep Alive), others that ask
+    for more, or for none, are refused. 0: whatever they ask."""
     maximum_client_id_length: int = 1024
     """In UTF-8 bytes; the standard asks for 23 at least."""
     maximum_topic_levels: int = 200
@@ -71,5 +72,19 @@ class Limits:
     """User Properties of one packet; they cost the most to keep and to forward."""
     maximum_user_property_bytes: int = 16 * 1024
     """The same in bytes: in bulk they serve nobody."""
+    maximum_publish_rate: int = 0
+    """PUBLISH packets of one Client in a second; those of one second may come at once. What comes beyond
+    is read later. 0: as many as it likes."""
+    disconnect_above_publish_rate: bool = False
+    """Whether an MQTT 5.0 Client that exceeds its rate is disconnected with 0x96, and not slowed down."""
+    maximum_connection_rate: int = 0
+    """CONNECT packets in a second from one address (IPv6: the first 64 bits); 0: as many as come."""
+    maximum_failed_logins: int = 16
+    """Failed logins within a minute from one address as one user that have it banned; 0: never."""
+    maximum_reconnections: int = 0
+    """Connections within a minute of one Client from one address that have it banned; 0: never. A device
+    that cannot keep its connection may need 15."""
+    ban_time: float = 300.0
+    """How long a ban lasts: the one address as the one user, or Client, is refused without a question."""
     validate_payload_format: bool = False
     """Whether a payload that says it is UTF-8 (Payload Format Indicator 1) is checked to be."""

@@ -4,6 +4,7 @@ from functools import partial
 
 from amqtt.abc import Authenticator, Peer, Permissions
 from amqtt.message import Message
+from amqtt.server.bans import Bans
 from amqtt.server.deadlines import Deadline, Deadlines
 from amqtt.server.events import Events, LimitExceeded, MessageQueued
 from amqtt.server.exceeded import Exceeded
@@ -34,6 +35,7 @@ class Realm:
         self.events = Events()
         self.counters = Counters()
         self.excess = Exceeded()
+        self.bans = Bans(limits)
         self.sessions: dict[str, Session] = {}
         self.connected: dict[str, ConnectionState] = {}
         self.tree = SubscriptionTree()

@@ -14,6 +14,7 @@ from amqtt.server.events import Events, Fault, PacketReceived
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.publish import puback, pubcomp, publish, publish_run, pubrec, pubrel, resolved_topic
+from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CONNECTED, NEW, ConnectionState
@@ -173,6 +174,8 @@ class Server:
             self._topics, limits.maximum_packet_size, limits.maximum_connect_size, bounds=self._bounds
         )
         state = ConnectionState(link, peer, decoder, self.turn.now)
+        if limits.maximum_publish_rate:
+            state.meter = Meter(limits.maximum_publish_rate, self.turn.now)
         if self.events.wants_sent_packets:
             SentPackets(state, self.events)
         state.deadline = self.deadlines.at(
@@ -185,13 +188,16 @@ class Server:
         if state.closed:
             return
         self.counters.bytes_received += len(data)
-        if state.pending is not None:
+        state.bytes_received += len(data)
+        if state.pending is not None or state.link.paused:
             state.held.append(data)
+            if state.link.paused:
+                self.turn.congested = state.link
         else:
             self._read(state, data)
 
     def _read(self, state: ConnectionState, data: bytes) -> None:
-        if self.realm.events.wants_packets:
+        if self.realm.events.wants_packets or state.meter is not None:
             self._heard(state, [*state.decoder.feed(data)])
         else:
             self._heard(state, state.decoder.feed_joined(data))
@@ -200,7 +206,45 @@ class Server:
         if packets:
             self.counters.packets_received += len(packets)
             state.last_heard = self.turn.now
-        self._act(state, packets)
+        if state.meter is None:
+            self._act(state, packets)
+        else:
+            self._act_at_rate(state, state.meter, packets)
+
+    def _act_at_rate(self, state: ConnectionState, meter: Meter, packets: list[Arrived]) -> None:
+        """Act on as many packets as the publish rate allows now; the others wait, or end it."""
+        fitting = meter.fitting(packets, self.turn.now)
+        now = packets[:fitting]
+        state.waiting = packets[fitting:]
+        self._act(state, now)
+        if state.closed or not state.waiting:
+            return
+        if state.pending is not None:
+            # It goes through the meter again with those that follow it.
+            unused = state.waiting[:len(state.waiting) - len(packets) + fitting]
+            meter.put_back(sum(isinstance(packet, Publish) for packet in unused))
+            return
+        self.realm.exceeded("maximum_publish_rate", state.client_id, state.peer)
+        if self.limits.disconnect_above_publish_rate and state.version == MQTT_5:
+            self._fail(state, ReasonCode.MESSAGE_RATE_TOO_HIGH, "more PUBLISH packets than its publish rate")
+        else:
+            self.pause(state, meter.ready_at)
+
+    def pause(self, state: ConnectionState, until: float) -> None:
+        """Read no more from a Client before this moment; what has arrived already waits."""
+        if state.link.paused or state.closed:
+            return
+        state.link.paused = True
+        self.turn.congested = state.link
+        self.deadlines.at(until, partial(self._go_on, state))
+
+    def _go_on(self, state: ConnectionState, now: float) -> None:
+        link = state.link
+        link.paused = False
+        if state.pending is None:
+            self._catch_up(state)
+        if not link.paused:
+            link.relieve()
 
     def _act(self, state: ConnectionState, packets: list[Arrived]) -> None:
         realm = self.realm
@@ -212,15 +256,15 @@ class Server:
                 if realm.events.wants_packets and not isinstance(packet, PublishRun):
                     realm.events.tell(PacketReceived(state.client_id, packet))
                 if state.asks and _must_wait(state, packet):
-                    state.waiting = packets[at:]
+                    state.waiting = packets[at:] + state.waiting
                     return
                 _perform(verb, realm, state, packet)
                 if state.closed:
                     return
                 if state.pending is not None:
-                    state.waiting = packets[at + 1 :]
+                    state.waiting = packets[at + 1 :] + state.waiting
                     return
-            if state.decoder.error is not None:
+            if state.decoder.error is not None and not state.waiting:
                 raise state.decoder.error
         except PeerError as error:
             if error.limit:
@@ -254,12 +298,17 @@ class Server:
 
     def _catch_up(self, state: ConnectionState) -> None:
         """Act on what arrived while an Authenticator was thinking."""
+        if state.link.paused:
+            return
         waiting, state.waiting = state.waiting, []
         if not state.closed:
-            self._act(state, waiting)
+            if state.meter is None:
+                self._act(state, waiting)
+            else:
+                self._act_at_rate(state, state.meter, waiting)
         held, state.held = state.held, []
         for at, data in enumerate(held):
-            if state.pending is not None:
+            if state.pending is not None or state.link.paused:
                 state.held = held[at:]
                 return
             if state.closed:

@@ -5,6 +5,7 @@ from typing import Final
 
 from amqtt.abc import AuthenticationExchange, Peer
 from amqtt.server.deadlines import Deadline
+from amqtt.server.rates import Meter
 from amqtt.sessions.aliases import IncomingAliases
 from amqtt.sessions.link import Link
 from amqtt.sessions.session import Session
@@ -21,15 +22,16 @@ class ConnectionState:
     """The Server's side of one Network Connection, from its acceptance to its end.
 
     `phase` is NEW until CONNECT, AUTHENTICATING until CONNACK, then CONNECTED, and CLOSED in the
-    end. `pending` is the answer that an Authenticator still owes; until it is given, `held` and
-    `waiting` keep what arrived. `asks` says that the Client's Permissions want to `prepare`, and
-    `prepared` is the packet for which they have. `last_heard` is the moment of the last Control Packet.
+    end. `pending` is the answer that an Authenticator still owes; until it is given, and while the
+    Link is paused, `held` and `waiting` keep what arrived. `meter` is there where publishing has a
+    rate. `asks` says that the Client's Permissions want to `prepare`, and `prepared` is the packet for
+    which they have. `last_heard` is the moment of the last Control Packet.
     """
 
     __slots__ = (
-        "aliases", "asks", "authenticating", "client_id_assigned", "connect", "deadline", "decoder",
-        "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "peer", "pending",
-        "phase", "prepared", "session", "version", "waiting",
+        "aliases", "asks", "authenticating", "bytes_received", "client_id_assigned", "connect", "deadline",
+        "decoder", "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "meter",
+        "peer", "pending", "phase", "prepared", "session", "version", "waiting",
     )
 
     def __init__(self, link: Link, peer: Peer, decoder: Decoder, now: float) -> None:
@@ -39,6 +41,7 @@ class ConnectionState:
         self.phase = NEW
         self.version = 0
         self.last_heard = now
+        self.bytes_received = 0
         self.session: Session | None = None
         self.connect: Connect | None = None
         self.exchange: AuthenticationExchange | None = None
@@ -50,6 +53,7 @@ class ConnectionState:
         self.waiting: list[Arrived] = []
         self.aliases: IncomingAliases | None = None
         self.maximum_packet_size = LARGEST_PACKET
+        self.meter: Meter | None = None
         self.keep_alive = 0.0
         self.deadline: Deadline | None = None
         self.client_id_assigned = False

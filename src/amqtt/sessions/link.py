@@ -49,7 +49,8 @@ class Link:
     how many more packets than chunks there are. The
     owner sets `blocked` while the peer does not read as fast as it is sent to; the chunks then wait
     here. With more than `maximum` bytes waiting the Link is `full`, until the owner has emptied it.
-    `waiting` are those who want to be called when it presses back no more.
+    `waiting` are those who want to be called when it presses back no more. `paused` says that nothing
+    more may be read from the peer: the owner looks again when it is called.
 
     What was promised waits apart until it may leave. `withheld` is the number of the Batch before whose
     commit nothing at all may leave, 0: none; the owner writes nothing before. `held` says that the
@@ -58,7 +59,7 @@ class Link:
 
     __slots__ = (
         "_promises", "_promises_size", "blocked", "chunks", "closing", "dirty", "flush", "full", "held",
-        "joined", "maximum", "pressure", "size", "turn", "waiting", "withheld",
+        "joined", "maximum", "paused", "pressure", "size", "turn", "waiting", "withheld",
     )
 
     def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
@@ -73,6 +74,7 @@ class Link:
         self.full = False
         self.closing = False
         self.dirty = False
+        self.paused = False
         self.waiting: set[Callable[[], None]] = set()
         self.withheld = 0
         self.held = False
