@@ -179,8 +179,11 @@ def _is_password_asked_for(config: Config) -> bool:
 
 
 def _exposed(config: Config) -> list[str]:
-    """The Listeners that other machines reach."""
-    return [name for name, listener in config.listeners.items() if not is_local(listener)]
+    """The Listeners by which Clients of other machines come in."""
+    return [
+        name for name, listener in config.listeners.items()
+        if listener.type != "http" and not is_local(listener)
+    ]
 
 
 def is_local(listener: ListenerSettings) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
 import amqtt
@@ -30,6 +30,9 @@ from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from amqtt.admin.http import HttpListener
 
 logger = logging.getLogger("amqtt.broker")
 
@@ -68,6 +71,8 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._sys_topics: SysTopics | None = None
         self._traces: list[Trace] = []
+        self._http: dict[str, HttpListener] = {}
+        self._started = 0.0
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
         log_events(self._server.events)
@@ -81,6 +86,11 @@ class Service:
         return MappingProxyType(self._listeners)
 
     @property
+    def http_listeners(self) -> "Mapping[str, HttpListener]":
+        """Those of type `http`, by name; they serve metrics and health, no MQTT."""
+        return MappingProxyType(self._http)
+
+    @property
     def server(self) -> Server:
         """The Server inside: its counters, events and retained messages."""
         return self._server
@@ -89,6 +99,18 @@ class Service:
     def is_running(self) -> bool:
         """Whether it serves: from the end of `start` to the beginning of `shutdown`."""
         return self._house is not None and not self._starting and self._stopping is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether Clients should be sent here: it runs, and can keep what it promises."""
+        return self.is_running
+
+    def metrics(self) -> str:
+        """Everything that is counted, in the text format of Prometheus."""
+        from amqtt.health import metrics_of
+
+        uptime = self._house.clock() - self._started if self._house is not None else 0.0
+        return metrics_of(self._server.realm, self._listeners.values(), self.ready, uptime)
 
     # -- life
 
@@ -117,7 +139,14 @@ class Service:
         self._house = House(self._server, self._turn, self._report)
         self._turn.now = self._house.clock()
         self._server.authenticator = self._authenticator
+        self._started = self._turn.now
         for name, settings in self.config.listeners.items():
+            if settings.type == "http":
+                # Who serves no HTTP need not load what reads it.
+                from amqtt.health import open_http, pages_of
+
+                self._http[name] = await open_http(settings, pages_of(self.metrics, lambda: self.ready))
+                continue
             try:
                 self._listeners[name] = await open_listener(settings, self._house)
             except ListenerError as error:
@@ -155,6 +184,9 @@ class Service:
         for name, listener in self._listeners.items():
             for address in listener.addresses:
                 logger.info("Listener %s (%s) listens on %s", name, listener.settings.type, _written(address))
+        for name, pages in self._http.items():
+            for address in pages.addresses:
+                logger.info("Listener %s (http) listens on %s", name, _written(address))
         logger.info("%s", self.config.who_may_connect)
 
     async def shutdown(self) -> None:
@@ -197,6 +229,9 @@ class Service:
         listeners, self._listeners = self._listeners, {}
         for listener in listeners.values():
             await listener.close()
+        pages, self._http = self._http, {}
+        for each in pages.values():
+            await each.close()
 
     async def _release(self) -> None:
         if self._house is not None:

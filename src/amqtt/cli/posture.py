@@ -32,6 +32,8 @@ def _listener(listener: ListenerSettings) -> str:
         return f"{listener.path}: programs of this machine that may write to it (mode {listener.mode:04o})."
     if listener.type == "external":
         return "the program hands in its Network Connections, and sees to their encryption."
+    if listener.type == "http" and not is_local(listener) and listener.token_file is None:
+        return "other machines may ask for health over HTTP, and are refused metrics without a token-file."
     who = "programs of this machine reach it" if is_local(listener) else "other machines reach it"
     if listener.tls is None:
         seen = "" if is_local(listener) else "; what is sent, passwords too, can be read on the way"

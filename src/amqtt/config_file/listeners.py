@@ -24,6 +24,7 @@ LISTENER_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "owner": ("owner", values.text),
     "group": ("group", values.text),
     "allowed-origins": ("allowed_origins", values.texts),
+    "token-file": ("token_file", values.file_name),
 }
 TLS_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "certfile": ("certfile", values.file_name),
@@ -128,12 +129,23 @@ def _is_opened(written: _Written) -> bool:
 
 
 def _settings(findings: Findings, path: KeyPath, name: str, written: _Written) -> ListenerSettings:
+    listener = dict(written.listener)
+    if listener.get("type") == "http":
+        listener["bind"] = _local_bind(listener["bind"])
     tls = None
     if written.ssl:
         tls = TlsSettings(**written.tls)
         if not (tls.certfile and tls.keyfile):
             findings.mistake(path, "'certfile' or 'keyfile' configuration parameter missing")
-    return ListenerSettings(name, tls=tls, **written.listener)
+    return ListenerSettings(name, tls=tls, **listener)
+
+
+def _local_bind(bind: str | int) -> str | int:
+    """A bind without a host as one of this machine alone: what is said of a broker is not for everybody."""
+    if str(bind).strip().startswith("*"):
+        return bind
+    host, port = parse_bind(bind, DEFAULT_PORTS["http"])
+    return bind if host is not None else f"localhost:{port}"
 
 
 def _refuse_shared_binds(findings: Findings, path: KeyPath, opened: Mapping[str, ListenerSettings]) -> None:

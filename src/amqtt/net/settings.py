@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-DEFAULT_PORTS: Mapping[str, int] = {"tcp": 1883, "ws": 8883}
-"""The port of a bind that names none, by the type of its Listener; both are aMQTT's."""
+DEFAULT_PORTS: Mapping[str, int] = {"tcp": 1883, "ws": 8883, "http": 9883}
+"""The port of a bind that names none, by the type of its Listener; the first two are aMQTT's."""
 
-TYPES = ("tcp", "ws", "unix", "external")
+TYPES = ("tcp", "ws", "unix", "external", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class ListenerSettings:
 
     name: str
     type: str = "tcp"
-    """"tcp", "ws" (MQTT over WebSocket), "unix" or "external": the program hands Network Connections in."""
+    """"tcp", "ws" (MQTT over WebSocket), "unix", "http" (no MQTT: metrics and health) or "external": the
+    program hands Network Connections in."""
     bind: str | int | tuple[str | None, int] | None = None
     max_connections: int = 0
     """Network Connections at a time; those beyond are closed at once. 0: no limit."""
@@ -67,6 +68,8 @@ class ListenerSettings:
     """unix: user name or number that is to own the socket file; None: whoever runs the broker."""
     group: str | None = None
     """unix: the same for its group."""
+    token_file: str | None = None
+    """http: a file with the token that `/metrics` asks other machines for (`Authorization: Bearer …`)."""
     allowed_origins: Sequence[str] | None = None
     """ws: the Origins that a browser may come from, beside a request without one; None: any."""
 

@@ -1,11 +1,28 @@
 """What the operating system knows of this process, for `$SYS/broker/…`."""
 
+import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from amqtt.observe.metrics import COUNTER, GAUGE, Metric, single
 
 if sys.platform != "win32":
     import resource
+
+
+def process_metrics() -> Iterator[Metric]:
+    """The process under the names that every Prometheus client has for it."""
+    yield single("process_cpu_seconds_total", COUNTER, "Processor time.", time.process_time())
+    memory, _ = _memory()
+    if memory:
+        yield single("process_resident_memory_bytes", GAUGE, "Memory in use.", memory)
+    with suppress(OSError):
+        yield single("process_open_fds", GAUGE, "Open file descriptors.", len(os.listdir("/proc/self/fd")))
+    if sys.platform != "win32":
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        yield single("process_max_fds", GAUGE, "As many may be open.", most)
 
 
 class ProcessFigures:
