@@ -14,7 +14,7 @@ from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.settings import ListenerSettings
 from amqtt.net.tcp import tcp_sockets
 from amqtt.net.tls import server_context
-from amqtt.observe.figures import process_metrics
+from amqtt.observe.figures import metrics_of_process
 from amqtt.observe.metrics import CONTENT_TYPE, COUNTER, GAUGE, Metric, exposition, server_metrics, single
 from amqtt.server.realm import Realm
 
@@ -85,6 +85,6 @@ def _metrics(
         "amqtt_listener_refused_total", COUNTER, "Network Connections beyond max-connections.",
         tuple(({"listener": each.name}, each.refused) for each in listeners),
     )
-    yield from process_metrics()
+    yield from metrics_of_process()
 
 

@@ -12,7 +12,7 @@ if sys.platform != "win32":
     import resource
 
 
-def process_metrics() -> Iterator[Metric]:
+def metrics_of_process() -> Iterator[Metric]:
     """The process under the names that every Prometheus client has for it."""
     yield single("process_cpu_seconds_total", COUNTER, "Processor time.", time.process_time())
     memory, _ = _memory()
