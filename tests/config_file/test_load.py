@@ -72,7 +72,8 @@ def test_a_mistake_in_what_is_inherited_is_said_once_and_where_it_stands() -> No
     with pytest.raises(BrokerError) as caught:
         load({"listeners": {"default": {"type": "TCP"}, "a": {"bind": 1}, "b": {"bind": 2}}})
     assert str(caught.value) == (
-        "listeners.default.type: it must be one of tcp, ws, unix, external, not 'TCP' (did you mean 'tcp'?)"
+        "listeners.default.type: it must be one of tcp, ws, unix, external, http, not 'TCP' "
+        "(did you mean 'tcp'?)"
     )
 
 

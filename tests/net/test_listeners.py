@@ -133,7 +133,7 @@ async def test_a_bind_that_fails_for_one_family_leaves_the_other_free(site):
     ({"bind": "no such host.invalid:0"}, "Invalid host in bind value"),
     ({"bind": "nowhere.invalid:0"}, "cannot resolve 'nowhere.invalid'"),
     ({"bind": ("x" * 70 + ".invalid", 0)}, "cannot resolve"),
-    ({"type": "TCP"}, "type is one of tcp, ws, unix, external, not 'TCP'"),
+    ({"type": "TCP"}, "type is one of tcp, ws, unix, external, http, not 'TCP'"),
     ({"type": "unix"}, "a Unix socket needs a file; name it with path:"),
     ({"type": "unix", "tls": TlsSettings("a", "b")}, "a Unix socket has no TLS"),
 ])
