@@ -4,6 +4,7 @@
 # make check   lint, types and floors alone
 # make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
+# make bench-micro   how long single steps take, in plain Python and compiled
 # make docs    the generated pages of docs/reference
 # make clean   remove everything that make has made
 
@@ -20,6 +21,10 @@ PY       := $(VENV)/bin/python
 RUN      := $(VENV)/.ready-to-run
 TEST     := $(VENV)/.ready-to-test
 CLIENTS  := tests/clients/node_modules
+PEERS    := benchmarks/peers
+AEDES    := $(PEERS)/aedes/node_modules
+AMQTT_0_12_1 := $(PEERS)/amqtt_0_12_1/.venv
+MICRO    := $(PY) -m pytest -c benchmarks/micro/pytest.ini --rootdir=. benchmarks/micro --quiet
 BUILT    := $(VENV)/.built
 PROJECT  := pyproject.toml setup.py
 SOURCES  := $(PROJECT) $(shell find src -name '*.py')
@@ -29,7 +34,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench docs clean system-packages simulate
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-micro bench-peers docs clean system-packages simulate
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -59,14 +64,34 @@ simulate: $(TEST)
 
 bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto
+	@$(MAKE) --no-print-directory bench-peers || echo "some peers are missing; going on without them" >&2
 	$(PY) -m benchmarks $(BENCH)
+
+# Both forms of the package, step by step, without a network.
+bench-micro: $(TEST) $(BUILT)
+	$(PY) -m pip install --quiet 'pytest-benchmark>=5.1'
+	PYTHONPATH=src $(MICRO) --benchmark-json=benchmarks/micro.pure.json
+	$(MICRO) --benchmark-json=benchmarks/micro.compiled.json
+	$(PY) -m benchmarks.micro.comparison benchmarks/micro.pure.json benchmarks/micro.compiled.json
+
+bench-peers: $(AEDES)/.ready $(AMQTT_0_12_1)/.ready
+
+$(AEDES)/.ready: $(PEERS)/aedes/package.json $(PEERS)/aedes/package-lock.json
+	@tools/system_packages.sh node npm
+	cd $(PEERS)/aedes && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(AMQTT_0_12_1)/.ready: $(PEERS)/amqtt_0_12_1/requirements.txt
+	@tools/virtual_environment.sh "$(PYTHON)" $(AMQTT_0_12_1)
+	$(AMQTT_0_12_1)/bin/python -m pip install --quiet -r $<
+	@touch $@
 
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md
 	$(PY) -m tools.conformance_reference docs/reference/conformance.md
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CLIENTS) $(AEDES) $(AMQTT_0_12_1) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:

@@ -3,10 +3,12 @@
 import argparse
 import gc
 import os
+import signal
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import holdings, reach, storm, streams
@@ -18,6 +20,7 @@ from benchmarks.report import as_json, table
 from benchmarks.shapes import SHAPES, Memory, Retained, Shape, Storm, Stream
 from benchmarks.verification import BrokenStream
 
+RESULTS = Path("benchmarks/results.json")
 DEFAULT_BROKERS = ("amqtt uvloop", "amqtt asyncio", "amqtt pure", "mosquitto")
 
 
@@ -34,9 +37,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each broker; the median counts (3)")
     parser.add_argument("--seconds", type=float, default=1.5, help="measured time of one run (1.5)")
     parser.add_argument("--warm-up", type=float, default=0.5, help="time before it (0.5)")
-    parser.add_argument("--quick", action="store_true", help="one round of half a second")
-    parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE",
-                        help="where the figures go (build/bench.json)")
+    parser.add_argument("--quick", action="store_true",
+                        help="one round of half a second, with a tenth of what is to be held")
+    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE",
+                        help=f"where the figures go ({RESULTS})")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.seconds, arguments.warm_up = 1, 0.5, 0.2
@@ -75,7 +79,8 @@ class Comparison:
                 return self._measured(shape, running)
 
     def _measured(self, shape: Shape, running: BrokerProcess) -> Result:
-        warm_up, seconds = self._arguments.warm_up, self._arguments.seconds
+        warm_up = max(self._arguments.warm_up, running.broker.warm_up)
+        seconds = self._arguments.seconds
         match shape:
             case Stream():
                 return streams.measure(shape, running, warm_up, seconds)
@@ -88,9 +93,11 @@ class Comparison:
 
 
 def _impossible(broker: Broker, shape: Shape) -> str:
-    return broker.missing() or (
-        "" if shape.transport in broker.transports else f"cannot be asked for {shape.transport}"
-    )
+    if shape.transport not in broker.transports:
+        return f"is not set up for {shape.transport}"
+    if isinstance(shape, Stream) and shape.version not in broker.versions:
+        return "does not speak MQTT 5.0"
+    return broker.missing()
 
 
 def _processors() -> int | None:
@@ -108,12 +115,14 @@ def _chosen(arguments: argparse.Namespace) -> tuple[list[Shape], list[Broker]]:
         wanted = {name for goal in reach.GOALS for name in (goal.shape, goal.other_shape)}
     names = arguments.brokers or (DEFAULT_BROKERS if arguments.reach else [b.name for b in BROKERS])
     shapes = [shape for shape in SHAPES if wanted is None or shape.name in wanted]
-    return shapes, [b for b in BROKERS if b.name in names] + given(arguments.peer)
+    brokers = [b for b in BROKERS if b.name in names] + given(arguments.peer)
+    return shapes, [replace(b, share=b.share * (0.1 if arguments.quick else 1)) for b in brokers]
 
 
 def main() -> int:
     """Measure and print; 1 if a broker failed or a message went wrong."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
     shapes, brokers = _chosen(arguments)
     gc.disable()
     found: dict[Shape, dict[str, Summary | str]] = {}

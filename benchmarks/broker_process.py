@@ -100,7 +100,7 @@ class BrokerProcess:
 
     def _said(self) -> str:
         self._log.seek(0)
-        return self._log.read().decode(errors="replace").strip()[-2000:] or "it said nothing"
+        return self._log.read().decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
 
 
 def _processor_clock(pid: int) -> int:

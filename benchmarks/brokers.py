@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.certificates import Certificates
+from benchmarks.packets import MQTT_3_1_1, MQTT_5
 
-HERE = Path(__file__).parent
-PEERS = HERE / "peers"
-INSTALLED = HERE.parent / "build" / "peers"
-"""Where `make bench-peers` puts what is not part of this project."""
+PEERS = Path(__file__).parent / "peers"
 EVERY_TRANSPORT = frozenset({"tcp", "tls", "wss"})
 
 
@@ -36,7 +34,10 @@ class Broker:
     missing: Callable[[], str] = str
     """Why it cannot run here; "": it can."""
     transports: frozenset[str] = EVERY_TRANSPORT
+    versions: frozenset[int] = frozenset({MQTT_3_1_1, MQTT_5})
     share: float = 1.0
+    warm_up: float = 0.0
+    """Seconds of load before the clock runs, at least: a compiler at work in between is not measured."""
 
 
 def _ours(loop: str, form: str) -> Callable[[Place], list[str]]:
@@ -57,7 +58,8 @@ def _mosquitto(place: Place) -> list[str]:
     if place.transport != "tcp":
         lines += [f"certfile {place.certificates.certfile}", f"keyfile {place.certificates.keyfile}"]
     if place.transport == "wss":
-        lines.append("protocol websockets")
+        # With no other listener than one for WebSocket, Mosquitto 2.0.11 does not start.
+        lines += ["protocol websockets", f"listener 0 {place.folder / 'unused.sock'}"]
     if os.getuid() == 0:
         lines.append("user root")
     path = place.folder / "mosquitto.conf"
@@ -70,8 +72,8 @@ def _aedes(place: Place) -> list[str]:
 
 
 def _amqtt_0_12_1(place: Place) -> list[str]:
-    python = INSTALLED / "amqtt-0.12.1" / "bin" / "python"
-    return [str(python), str(PEERS / "amqtt_0_12_1" / "broker.py"), *_listener(place)]
+    here = PEERS / "amqtt_0_12_1"
+    return [str(here / ".venv" / "bin" / "python"), "-I", str(here / "broker.py"), *_listener(place)]
 
 
 def _needs(command: str) -> Callable[[], str]:
@@ -87,8 +89,10 @@ BROKERS = (
     Broker("amqtt asyncio", _ours("asyncio", "installed")),
     Broker("amqtt pure", _ours("asyncio", "pure")),
     Broker("mosquitto", _mosquitto, _needs("mosquitto")),
-    Broker("aedes", _aedes, _needs_file(PEERS / "aedes" / "node_modules" / ".ready")),
-    Broker("amqtt 0.12.1", _amqtt_0_12_1, _needs_file(INSTALLED / "amqtt-0.12.1" / ".ready"), share=0.01),
+    Broker("aedes", _aedes, _needs_file(PEERS / "aedes" / "node_modules" / ".ready"),
+           versions=frozenset({MQTT_3_1_1}), warm_up=1.5),
+    Broker("amqtt 0.12.1", _amqtt_0_12_1, _needs_file(PEERS / "amqtt_0_12_1" / ".venv" / ".ready"),
+           versions=frozenset({MQTT_3_1_1}), share=0.02),
 )
 
 

@@ -40,6 +40,14 @@ class Channel(Protocol):
         """How many of these bytes, from the first on, were taken."""
 
 
+def _waited_for(connected: socket.socket) -> bytes:
+    """What comes next in a handshake; these may run in threads, and have no buffer in common."""
+    piece = connected.recv(65536)
+    if not piece:
+        raise Closed
+    return piece
+
+
 class PlainChannel:
     """A TCP connection."""
 
@@ -49,6 +57,8 @@ class PlainChannel:
 
     def read(self) -> bytes:
         """Everything that has arrived, or a large piece of it."""
+        if self.socket.gettimeout():
+            return _waited_for(self.socket)
         try:
             size = self.socket.recv_into(_READ)
         except BlockingIOError:
@@ -75,6 +85,8 @@ class TlsChannel:
 
     def read(self) -> bytes:
         """Everything that has arrived, or a large piece of it: what is decrypted wakes nobody up."""
+        if self.socket.gettimeout():
+            return _waited_for(self.socket)
         size = 0
         try:
             while size + 16384 <= len(_READ):
@@ -82,8 +94,6 @@ class TlsChannel:
                 if not piece:
                     raise Closed
                 size += piece
-                if self.socket.gettimeout():
-                    break
         except (ssl.SSLWantReadError, BlockingIOError):
             pass
         return bytes(_READ[:size])
@@ -114,10 +124,7 @@ class WebSocketChannel:
         )
         answer = b""
         while b"\r\n\r\n" not in answer:
-            piece = self.socket.recv(4096)
-            if not piece:
-                raise Closed
-            answer += piece
+            answer += _waited_for(self.socket)
         head, _, self._rest = answer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101"):
             raise OSError(f"no WebSocket: {head[:100]!r}")

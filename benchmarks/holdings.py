@@ -1,8 +1,9 @@
 """Runs of Retained and Memory: what a broker holds, what that costs, and whether it is all there."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from benchmarks.broker_process import BrokerProcess
@@ -16,6 +17,7 @@ from benchmarks.verification import BrokenStream, Faults
 
 ARRIVAL_SECONDS = 60.0
 _BLOCK = 500
+_AT_A_TIME = 16
 _FILTERS_PER_CLIENT = 1000
 
 
@@ -113,17 +115,25 @@ def weigh(shape: Memory, broker: BrokerProcess) -> Result:
 
 
 def _hold_connections(stack: ExitStack, endpoint: Endpoint, who: str, count: int) -> None:
-    for number in range(count):
-        connection = _connected(stack, endpoint, f"{who}-{number}")
+    def connect(number: int) -> Connection:
+        connection = Connection(endpoint, f"{who}-{number}")
         connection.subscribe([f"bench/{who}/{number:05d}"], 0)
+        return connection
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for connection in pool.map(connect, range(count)):
+            stack.callback(connection.close)
 
 
 def _hold_sessions(stack: ExitStack, endpoint: Endpoint, who: str, count: int) -> None:
-    for number in range(count):
+    def come_and_go(number: int) -> None:
         connection = Connection(endpoint, f"{who}-{number}", clean=False)
         connection.subscribe([f"bench/{who}/{number:05d}"], 1)
         connection.say(DISCONNECT)
         connection.close()
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        deque(pool.map(come_and_go, range(count)), maxlen=0)
 
 
 def _hold_subscriptions(stack: ExitStack, endpoint: Endpoint, who: str, count: int) -> None:
