@@ -12,7 +12,7 @@ from amqtt.wire.reasons import ReasonCode
 
 __all__ = [
     "Accepted", "Answer", "AuthenticationExchange", "Authenticator", "Batch", "Challenge",
-    "ConnectRequest", "Peer", "Permissions", "Refusal", "SessionStore", "Subscriber",
+    "ConnectRequest", "Password", "Peer", "Permissions", "Refusal", "SessionStore", "Subscriber",
 ]
 
 
@@ -48,12 +48,28 @@ class Peer:
         self.tls = tls
 
 
+class Password(bytes):
+    """A password as its Client sent it. It can be compared and decoded, and is never shown by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Password(…)"
+
+    def __str__(self) -> str:
+        return "…"
+
+    def __format__(self, spec: str) -> str:
+        return "…"
+
+
 class ConnectRequest:
     """What an Authenticator is asked about: the CONNECT, and who sent it.
 
     `client_id` is the Client Identifier (the assigned one when the Client left it empty),
-    `password` may be any bytes. `authentication_method` and `authentication_data` are those of
-    enhanced authentication (MQTT 5.0, 4.12), None without it. `will` is the Will Message.
+    `password` may be any bytes; it does not show in a log or a traceback. `authentication_method` and
+    `authentication_data` are those of enhanced authentication (MQTT 5.0, 4.12), None without it. `will`
+    is the Will Message.
     """
 
     __slots__ = (
@@ -76,7 +92,7 @@ class ConnectRequest:
     ) -> None:
         self.client_id = client_id
         self.username = username
-        self.password = password
+        self.password = None if password is None else Password(password)
         self.peer = peer
         self.version = version
         self.clean_start = clean_start

@@ -20,7 +20,7 @@ class Message:
     Client, "" for the Server and the embedding program.
 
     `number` is that of its body in the Journal (0: it is not there), `references` are the entries
-    there that wait for it.
+    there that wait for it. `waiting` is in how many Backlogs it is.
 
     Its wire forms are made once and shared by every receiver, so a Message is not changed after
     it was routed.
@@ -28,7 +28,7 @@ class Message:
 
     __slots__ = (
         "_forwarded", "_plain_3", "_plain_5", "_topic_field", "expires_at", "number", "payload",
-        "properties", "publisher", "qos", "references", "retain", "topic",
+        "properties", "publisher", "qos", "references", "retain", "topic", "waiting",
     )
 
     def __init__(
@@ -50,6 +50,7 @@ class Message:
         self.publisher = publisher
         self.number = 0
         self.references = 0
+        self.waiting = 0
         self._topic_field: bytes | None = None
         self._forwarded: bytes | None = None
         self._plain_3: bytes | None = None

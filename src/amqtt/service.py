@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -21,11 +22,12 @@ from amqtt.message import Message
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
-from amqtt.observe.figures import ProcessFigures
+from amqtt.observe.figures import ProcessFigures, memory_limit
 from amqtt.observe.log import log_events
 from amqtt.observe.trace import Trace, TraceSettings
 from amqtt.server.events import Fault
 from amqtt.server.server import Server
+from amqtt.server.settings import ServerSettings
 from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
 from amqtt.wire.properties import Properties
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("amqtt.broker")
 
+QUEUES = 4
+"""What waits for Sessions may take this part of the memory: the rest is for those who are there."""
 SHUTDOWN_TIMEOUT = 10.0
 """Seconds for Clients to take their last bytes; then they are dropped."""
 
@@ -62,7 +66,7 @@ class Service:
     def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
         self.config = self._read_config(config)
         self._turn = Turn(_nobody_waits, time.monotonic())
-        self._server = Server(self.config.server, NotStarted(), self._turn)
+        self._server = Server(_with_memory(self.config.server), NotStarted(), self._turn)
         # Weak, so that one that was closed is not kept: the tree of Subscriptions holds the others.
         self._embedded: WeakSet[EmbeddedSubscription] = WeakSet()
         self._listeners: dict[str, Listener] = {}
@@ -317,6 +321,14 @@ class Service:
     def _report(self, fault: BaseException, connection: Connection | None) -> None:
         where = "accepting" if connection is None else f"Listener {connection.listener.name}"
         self._server.events.tell(Fault(where, fault))
+
+
+def _with_memory(settings: ServerSettings) -> ServerSettings:
+    """The settings with the bounds that depend on the memory there is."""
+    limits = settings.limits
+    if limits.maximum_queued_bytes_in_all:
+        return settings
+    return replace(settings, limits=replace(limits, maximum_queued_bytes_in_all=memory_limit() // QUEUES))
 
 
 def _nobody_waits() -> None:

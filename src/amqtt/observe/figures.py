@@ -53,6 +53,35 @@ class ProcessFigures:
         return figures
 
 
+def memory_limit() -> int:
+    """Bytes that this process may use: what its control group allows, or the machine has; 0: not known."""
+    found = [_memory_of_machine(), *(_number_in(name) for name in _LIMITS_OF_GROUPS)]
+    return min((limit for limit in found if limit > 0), default=0)
+
+
+_LIMITS_OF_GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def _number_in(name: str) -> int:
+    try:
+        with open(name, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0
+
+
+def _memory_of_machine() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0
+
+
+def memory_used() -> int:
+    """How many bytes this process has in memory; 0: not known."""
+    return _memory()[0]
+
+
 def _memory() -> tuple[int, int]:
     """(resident now, most ever) in bytes; zeros where the system does not tell."""
     if sys.platform == "win32":

@@ -5,6 +5,7 @@ from typing import Final
 from amqtt.server.authentication import ask
 from amqtt.server.disconnect import close, refuse
 from amqtt.server.realm import Realm
+from amqtt.server.reserved import strip_reserved
 from amqtt.server.state import AUTHENTICATING, ConnectionState
 from amqtt.server.wills import will_fault
 from amqtt.wire.errors import PeerError, ProtocolError
@@ -38,6 +39,9 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
         realm.exceeded(limit, packet.client_id, state.peer)
         refuse(realm, state, reason_code, REFUSALS[limit])
         return
+    strip_reserved(packet.properties)
+    if packet.will is not None:
+        strip_reserved(packet.will.properties)
     if not packet.client_id:
         packet.client_id = _unused_client_id(realm)
         state.client_id_assigned = True

@@ -38,12 +38,17 @@ class Limits:
     """QoS 1 and 2 PUBLISH packets that a Client may have unacknowledged."""
     maximum_inflight: int = 256
     """QoS 1 and 2 PUBLISH packets sent to a Client and not yet acknowledged, whatever it allows."""
+    maximum_inflight_bytes: int = 16 * 1024 * 1024
+    """Payloads of those in bytes: a Client that reads and never acknowledges must not fill the memory."""
     topic_alias_maximum: int = 16
     """Topic Aliases that a Client may set, and that we set where it allows them."""
     maximum_queued_messages: int = 10_000
     """QoS 1 and 2 messages waiting for one Session."""
     maximum_queued_bytes: int = 16 * 1024 * 1024
     """The same in bytes: a phone that is off must not fill the memory."""
+    maximum_queued_bytes_in_all: int = 0
+    """Bytes that wait for all Sessions together, a message that waits for many counting once; 0: a quarter
+    of the memory that the broker may use."""
     maximum_unsent_bytes: int = 1024 * 1024
     """Bytes waiting for one Network Connection; beyond, QoS 0 is dropped and QoS 1 and 2 are queued."""
     stall_timeout: float = 15.0

@@ -5,6 +5,7 @@ from typing import Final
 from amqtt.message import Message, MessageRun, message_of
 from amqtt.server.events import MessageOffered, MessagePublished
 from amqtt.server.realm import Realm
+from amqtt.server.reserved import strip_reserved
 from amqtt.server.state import ConnectionState
 from amqtt.server.wills import is_utf8
 from amqtt.sessions.session import Session
@@ -90,8 +91,10 @@ def _admit_5(realm: Realm, state: ConnectionState, packet: Publish) -> str:
     if packet.retain and not limits.retain_available:
         raise ProtocolError("RETAIN is not supported", ReasonCode.RETAIN_NOT_SUPPORTED)
     properties = packet.properties
-    if properties is not None and properties.subscription_identifiers:
-        raise ProtocolError("a Subscription Identifier in a PUBLISH of a Client")
+    if properties is not None:
+        if properties.subscription_identifiers:
+            raise ProtocolError("a Subscription Identifier in a PUBLISH of a Client")
+        strip_reserved(properties)
     return resolved_topic(state, packet)
 
 

@@ -50,7 +50,9 @@ class Realm:
         """Begin a Session [MQTT-3.1.2-6]."""
         limits = self.limits
         backlog = Backlog(limits.maximum_queued_messages, limits.maximum_queued_bytes, self.counters)
+        backlog.maximum_in_all = limits.maximum_queued_bytes_in_all
         session = Session(client_id, permissions, backlog, self.counters)
+        session.inflight.maximum_bytes = limits.maximum_inflight_bytes
         session.on_full = self._tell_full
         if self.events.wanted(MessageQueued):
             session.on_queued = self._tell_queued
@@ -62,8 +64,8 @@ class Realm:
         if self.excess.note(limit, client_id, self.turn.now) and self.events.wanted(LimitExceeded):
             self.events.tell(LimitExceeded(limit, client_id, peer))
 
-    def _tell_full(self, client_id: str) -> None:
-        self.exceeded("maximum_queued_messages", client_id)
+    def _tell_full(self, client_id: str, limit: str) -> None:
+        self.exceeded(limit, client_id)
 
     def _tell_queued(self, session: Session, message: Message) -> None:
         self.events.tell(MessageQueued(session.client_id, message))

@@ -9,7 +9,7 @@ class Counters:
 
     __slots__ = (
         "bytes_received", "connections", "delivered", "dropped_expired",
-        "dropped_full", "dropped_refused", "dropped_too_large", "inflight_in", "inflight_out",
+        "dropped_full", "dropped_refused", "dropped_too_large", "held_bytes", "inflight_in", "inflight_out",
         "packets_received", "published", "queued_bytes", "queued_messages",
         "refused_connections", "taken_over",
     )
@@ -30,6 +30,7 @@ class Counters:
         self.inflight_out = 0
         self.queued_messages = 0
         self.queued_bytes = 0
+        self.held_bytes = 0
 
     @property
     def dropped(self) -> int:

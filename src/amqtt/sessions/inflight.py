@@ -28,6 +28,8 @@ _NEXT: Final[list[int]] = [
 ]
 """The same table as a list, by state and packet type: it is looked at for every acknowledgement."""
 
+MAXIMUM_BYTES: Final = 16 * 1024 * 1024
+"""Payloads in flight where nobody says otherwise."""
 LAST_PACKET_ID: Final = 65535
 
 
@@ -71,18 +73,23 @@ class Inflight:
     """The QoS 1 and 2 messages sent to a Client and not completely acknowledged, in sending order.
 
     `maximum` is the send quota: the Client's Receive Maximum, or our own bound where that is lower
-    [MQTT-4.9.0-1]. `unacknowledged` counts what was sent on the present Network Connection.
+    [MQTT-4.9.0-1]. `unacknowledged` counts what was sent on the present Network Connection, `size` its
+    payloads in bytes; with `maximum_bytes` of them no more is sent either, for a Client that reads and
+    never acknowledges must not fill the memory.
     """
 
     __slots__ = (
-        "_counters", "_last_id", "_to_release", "_to_resend", "entries", "maximum", "unacknowledged",
+        "_counters", "_last_id", "_to_release", "_to_resend", "entries", "maximum", "maximum_bytes", "size",
+        "unacknowledged",
     )
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self.entries: dict[int, Outgoing] = {}
         self.maximum = 0
+        self.maximum_bytes = MAXIMUM_BYTES
         self.unacknowledged = 0
+        self.size = 0
         self._last_id = 0
         self._to_resend: deque[Outgoing] = deque()
         self._to_release: list[Outgoing] = []
@@ -93,7 +100,7 @@ class Inflight:
     @property
     def has_quota(self) -> bool:
         """Whether another PUBLISH with QoS above 0 may be sent now [MQTT-4.9.0-2]."""
-        return self.unacknowledged < self.maximum
+        return self.unacknowledged < self.maximum and self.size < self.maximum_bytes
 
     @property
     def is_resending(self) -> bool:
@@ -108,7 +115,11 @@ class Inflight:
         outgoing.sent = True
         self.entries[packet_id] = outgoing
         self._counters.inflight_out += 1
+        self._count(outgoing)
+
+    def _count(self, outgoing: Outgoing) -> None:
         self.unacknowledged += 1
+        self.size += len(outgoing.message.payload)
 
     def _unused_id(self) -> int:
         packet_id = self._last_id
@@ -146,6 +157,7 @@ class Inflight:
         outgoing.state = COMPLETE
         if outgoing.sent:
             self.unacknowledged -= 1
+            self.size -= len(outgoing.message.payload)
 
     def take_group(self, group: Subscriber) -> list[Outgoing]:
         """Take out, in order, the QoS 1 messages that this shared group gave: another may have them.
@@ -191,6 +203,7 @@ class Inflight:
         """
         self.maximum = maximum
         self.unacknowledged = 0
+        self.size = 0
         self._to_resend.clear()
         self._to_release = []
         for outgoing in self.entries.values():
@@ -210,7 +223,7 @@ class Inflight:
             self._to_release = []
             for outgoing in releases:
                 outgoing.sent = True
-            self.unacknowledged += len(releases)
+                self._count(outgoing)
         return releases
 
     def next_to_resend(self) -> Outgoing | None:
@@ -220,6 +233,6 @@ class Inflight:
             outgoing = waiting.popleft()
             if outgoing.state in (AWAITS_PUBACK, AWAITS_PUBREC):
                 outgoing.sent = True
-                self.unacknowledged += 1
+                self._count(outgoing)
                 return outgoing
         return None

@@ -77,7 +77,7 @@ class Session(Subscriber):
         self.will: Will | None = None
         self.expiry_interval = 0
         self.counters = counters
-        self.on_full: Callable[[str], None] | None = None
+        self.on_full: Callable[[str, str], None] | None = None
         self.on_queued: Callable[[Session, Message], None] | None = None
         self.on_dropped: Callable[[Outgoing, int], None] | None = None
         self.link: Link | None = None
@@ -209,7 +209,7 @@ class Session(Subscriber):
         if not self.backlog.put(outgoing):
             self.counters.dropped_full += 1
             if self.on_full is not None:
-                self.on_full(self.client_id)
+                self.on_full(self.client_id, self.backlog.excess(outgoing))
             return False
         if self.link is None:
             if self.on_queued is not None:

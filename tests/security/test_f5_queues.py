@@ -1,0 +1,137 @@
+"""F5: what waits for Clients that are away, or do not acknowledge, is bounded for each and for all."""
+
+import pytest
+
+from amqtt.observe.figures import memory_limit, memory_used
+from amqtt.service import Service
+from amqtt.sessions.backlog import PLACE
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Puback, Publish
+from support.bench_server import Bench, BenchClient
+
+BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+
+
+def away(bench: Bench, name: str, version: int = MQTT_5, topic: str = "t") -> None:
+    """A Client that subscribed, and left its Session."""
+    more = {"session_expiry_interval": 1000} if version == MQTT_5 else {}
+    client = bench.connected(name, version, clean_start=False, **more)
+    client.subscribe(topic, 1)
+    client.lose()
+
+
+def payloads(client: BenchClient) -> list[bytes]:
+    return [packet.payload for packet in client.received() if isinstance(packet, Publish)]
+
+
+def back(bench: Bench, name: str) -> BenchClient:
+    return bench.connected(name, clean_start=False, session_expiry_interval=1000)
+
+
+@BOTH
+def test_messages_of_one_session_are_bounded_and_the_oldest_stay(version: int) -> None:
+    bench = Bench(maximum_queued_messages=3)
+    away(bench, "c", version)
+    publisher = bench.connected("p")
+    for number in range(5):
+        publisher.publish("t", b"%d" % number, 1)
+    assert bench.server.counters.dropped_full == 2
+    assert bench.server.realm.excess.counts == {"maximum_queued_messages": 2}
+    assert payloads(back(bench, "c")) == [b"0", b"1", b"2"]
+
+
+def test_bytes_of_one_session_are_bounded() -> None:
+    bench = Bench(maximum_queued_bytes=10)
+    away(bench, "c")
+    publisher = bench.connected("p")
+    for payload in (b"1234", b"5678", b"9", b""):
+        publisher.publish("t", payload, 1)
+    assert bench.server.realm.excess.counts == {"maximum_queued_bytes": 2}
+    assert payloads(back(bench, "c")) == [b"1234", b"5678"]
+
+
+def test_bytes_of_all_sessions_are_bounded_together_and_drops_are_what_is_missing() -> None:
+    bench = Bench(maximum_queued_bytes_in_all=20 * (PLACE + 1000 + 2))
+    names = [f"c{number}" for number in range(10)]
+    for name in names:
+        away(bench, name, topic=name)
+    publisher = bench.connected("p")
+    for _ in range(5):
+        for name in names:
+            publisher.publish(name, bytes(1000), 1)
+    counters = bench.server.counters
+    assert counters.queued_messages == 20
+    assert counters.dropped_full == 30
+    assert counters.held_bytes <= 20 * (PLACE + 1000 + 2)
+    assert bench.server.realm.excess.counts == {"maximum_queued_bytes_in_all": 30}
+    assert sum(len(payloads(back(bench, name))) for name in names) == 20
+    assert counters.held_bytes == counters.queued_bytes == counters.queued_messages == 0
+
+
+def test_a_message_that_waits_for_many_counts_once() -> None:
+    bench = Bench(maximum_queued_bytes_in_all=2 * 1000 + 20 * PLACE)
+    names = [f"c{number}" for number in range(10)]
+    for name in names:
+        away(bench, name)
+    publisher = bench.connected("p")
+    publisher.publish("t", bytes(900), 1)
+    publisher.publish("t", bytes(900), 1)
+    assert bench.server.counters.queued_messages == 20
+    assert bench.server.counters.dropped_full == 0
+    publisher.publish("t", b"", 1)
+    assert bench.server.counters.dropped_full == 10
+
+
+def test_what_is_held_returns_to_nothing_when_sessions_end() -> None:
+    bench = Bench()
+    away(bench, "a")
+    away(bench, "b")
+    publisher = bench.connected("p")
+    for _ in range(10):
+        publisher.publish("t", bytes(100), 1)
+    bench.pass_time(1001)
+    counters = bench.server.counters
+    assert (counters.held_bytes, counters.queued_bytes, counters.queued_messages) == (0, 0, 0)
+
+
+@BOTH
+def test_a_client_that_reads_and_never_acknowledges_is_sent_so_many_bytes(version: int) -> None:
+    bench = Bench(maximum_inflight_bytes=2500, maximum_queued_messages=4)
+    client, publisher = bench.connected("c", version), bench.connected("p")
+    client.subscribe("t", 1)
+    for number in range(10):
+        publisher.publish("t", b"%d" % number * 1000, 1)
+    sent = [packet for packet in client.received() if isinstance(packet, Publish)]
+    assert [packet.payload[:1] for packet in sent] == [b"0", b"1", b"2"]
+    assert bench.server.counters.dropped_full == 3
+    arrived = []
+    while sent:
+        client.send(*(Puback(packet.packet_id) for packet in sent))
+        arrived += sent
+        sent = [packet for packet in client.received() if isinstance(packet, Publish)]
+    assert [packet.payload[:1] for packet in arrived] == [b"%d" % number for number in range(7)]
+    assert bench.server.realm.sessions["c"].inflight.size == 0
+
+
+def test_what_was_in_flight_is_sent_again_within_the_same_bound() -> None:
+    bench = Bench(maximum_inflight_bytes=1500)
+    client = bench.connected("c", session_expiry_interval=1000, clean_start=False)
+    client.subscribe("t", 1)
+    publisher = bench.connected("p")
+    for number in range(4):
+        publisher.publish("t", b"%d" % number * 1000, 1)
+    client.lose()
+    again = back(bench, "c")
+    arrived = []
+    while sent := [packet for packet in again.received() if isinstance(packet, Publish)]:
+        assert len(sent) <= 2
+        arrived += [packet.payload[:1] for packet in sent]
+        again.send(*(Puback(packet.packet_id) for packet in sent))
+    assert arrived == [b"0", b"1", b"2", b"3"]
+
+
+def test_without_a_word_all_queues_may_have_a_quarter_of_the_memory() -> None:
+    quarter = memory_limit() // 4
+    assert quarter > memory_used() // 100
+    assert Service().server.limits.maximum_queued_bytes_in_all == quarter
+    stated = Service({"limits": {"maximum-queued-bytes-in-all": 12345}})
+    assert stated.server.limits.maximum_queued_bytes_in_all == 12345
