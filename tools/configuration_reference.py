@@ -20,6 +20,7 @@ from amqtt.config_file.listeners import LISTENER_KEYS, TLS_KEYS
 from amqtt.net.settings import ListenerSettings, TlsSettings
 from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits
+from amqtt.store.settings import PersistenceSettings
 
 MARKED = re.compile(r"(<!-- settings: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 UNBOUNDED = 1 << 40
@@ -118,6 +119,7 @@ def table(name: str) -> str:
         "auth": lambda: settings(AuthSettings, own_keys(AuthSettings)),
         "topic-check": lambda: settings(TopicCheckSettings, own_keys(TopicCheckSettings)),
         "limits": lambda: settings(Limits, own_keys(Limits)),
+        "persistence": lambda: settings(PersistenceSettings, own_keys(PersistenceSettings)),
         "trace": lambda: settings(TraceSettings, own_keys(TraceSettings)),
         "others": other_settings,
     }[name]()

@@ -9,6 +9,7 @@ from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
 from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits
 from amqtt.server.settings import ServerSettings
+from amqtt.store.settings import PersistenceSettings
 
 DEFAULT_LISTENER = "default"
 
@@ -48,6 +49,8 @@ class Config:
     """What they may do."""
     limits: Limits = field(default_factory=Limits)
     """What they may use."""
+    persistence: PersistenceSettings = field(default_factory=PersistenceSettings)
+    """What outlasts the Broker, and where."""
     sys_interval: float = 10
     """Seconds between two publications of `$SYS/broker/…`; 0: never."""
     response_information: str = ""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
 import amqtt
+from amqtt import clock
 from amqtt.abc import Answer, Authenticator, ConnectRequest, Refusal
 from amqtt.access.assembly import build_authenticator
 from amqtt.access.authenticators import Closable
 from amqtt.config import Config
 from amqtt.config_file import load
 from amqtt.embedded import EmbeddedSubscription, Publication, message_to_publish
-from amqtt.errors import BrokerError
+from amqtt.errors import BrokerError, StoreError
 from amqtt.message import Message
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
@@ -30,6 +30,7 @@ from amqtt.server.server import Server
 from amqtt.server.settings import ServerSettings
 from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
+from amqtt.store.keeping import Keeping
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
 
@@ -59,13 +60,13 @@ class Service:
     loopback, port 1883. Raises BrokerError, with every mistake in it, for a configuration that
     cannot be used. It needs no running event loop; `start` binds it to the one it runs in.
 
-    Sessions and retained messages live as long as the Broker object: they outlast `shutdown`
-    and are there at the next `start`.
+    Sessions and retained messages outlast `shutdown` and are there at the next `start`. With
+    `persistence.file` they outlast the process; without it they live as long as the Broker object.
     """
 
     def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
         self.config = self._read_config(config)
-        self._turn = Turn(_nobody_waits, time.monotonic())
+        self._turn = Turn(_nobody_waits, clock.now())
         self._server = Server(_with_memory(self.config.server), NotStarted(), self._turn)
         # Weak, so that one that was closed is not kept: the tree of Subscriptions holds the others.
         self._embedded: WeakSet[EmbeddedSubscription] = WeakSet()
@@ -79,6 +80,8 @@ class Service:
         self._started = 0.0
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
+        self._keeping: Keeping | None = None
+        self._default_file: Path | None = None
         log_events(self._server.events)
 
     def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
@@ -107,7 +110,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether Clients should be sent here: it runs, and can keep what it promises."""
-        return self.is_running
+        return self.is_running and (self._keeping is None or self._keeping.is_well)
 
     def metrics(self) -> str:
         """Everything that is counted, in the text format of Prometheus."""
@@ -115,6 +118,10 @@ class Service:
 
         uptime = self._house.clock() - self._started if self._house is not None else 0.0
         return metrics_of(self._server.realm, self._listeners.values(), self.ready, uptime)
+
+    def keep_in(self, file: Path) -> None:
+        """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`."""
+        self._default_file = file
 
     # -- life
 
@@ -140,8 +147,9 @@ class Service:
 
     async def _open(self) -> None:
         self._authenticator = self._access()
-        self._house = House(self._server, self._turn, self._report)
+        self._house = House(self._server, self._turn, self._report, clock.now)
         self._turn.now = self._house.clock()
+        await self._open_store(self._house)
         self._server.authenticator = self._authenticator
         self._started = self._turn.now
         for name, settings in self.config.listeners.items():
@@ -159,6 +167,19 @@ class Service:
         self._begin_sys_topics()
         self._begin_traces(self.config.traces)
         self._arm()
+
+    async def _open_store(self, house: House) -> None:
+        """Go on where the last one ended, whoever that was."""
+        settings = self.config.persistence
+        file = settings.file or self._default_file
+        if self._keeping is None and file is not None and settings.durability != "memory":
+            self._keeping = Keeping(self._server, replace(settings, file=file.expanduser().absolute()))
+        if self._keeping is None:
+            return
+        try:
+            await self._keeping.open(house.clock)
+        except StoreError as error:
+            raise BrokerError(str(error)) from error
 
     def _access(self) -> Authenticator:
         """Who is asked at CONNECT."""
@@ -192,6 +213,8 @@ class Service:
             for address in pages.addresses:
                 logger.info("Listener %s (http) listens on %s", name, _written(address))
         logger.info("%s", self.config.who_may_connect)
+        if self._keeping is not None:
+            logger.info("Sessions and retained messages are kept in %s", self._keeping.file)
 
     async def shutdown(self) -> None:
         """Stop serving: say so to every Client, let it take what it was sent, close everything.
@@ -215,6 +238,8 @@ class Service:
         assert house is not None
         for listener in self._listeners.values():
             listener.stop_accepting()
+        if self._keeping is not None:
+            await self._keeping.settle()
         self._turn.now = house.clock()
         self._server.shut_down()
         house.dismiss()
@@ -251,6 +276,8 @@ class Service:
         self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits
         self._server.authenticator = NotStarted()
+        if self._keeping is not None:
+            await self._keeping.close()
         authenticator: object = self._authenticator
         self._authenticator = None
         if isinstance(authenticator, Closable):
@@ -279,7 +306,7 @@ class Service:
         content_type, response_topic, correlation_data and user_properties. ValueError says what
         is wrong with an argument. The result may be awaited, but need not be.
         """
-        self._turn.now = time.monotonic()
+        self._turn.now = clock.now()
         message = message_to_publish(self._server, topic, payload, qos, retain, properties)
         return Publication(self._server.publish(message))
 
@@ -291,7 +318,7 @@ class Service:
         With `callback`, a plain function, it is called with each Message at once instead; it must
         be quick. Matching retained messages come first. ValueError for an invalid Topic Filter.
         """
-        self._turn.now = time.monotonic()
+        self._turn.now = clock.now()
         subscription = EmbeddedSubscription(self._server, topic_filter, qos, callback)
         self._embedded.add(subscription)
         return subscription

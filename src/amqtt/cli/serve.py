@@ -11,6 +11,7 @@ from amqtt.broker import Broker
 from amqtt.cli.logs import LogFormat, configure_logging
 from amqtt.cli.loops import run
 from amqtt.cli.signals import on_first_signal
+from amqtt.cli.state import state_file
 from amqtt.errors import BrokerError
 
 logger = logging.getLogger("amqtt")
@@ -41,7 +42,9 @@ async def serve_until_signal(config: Path | None) -> None:
     """Run the Broker of this configuration until SIGINT or SIGTERM; BrokerError if it cannot start."""
     stop = asyncio.Event()
     on_first_signal(stop.set)
-    async with Broker(config):
+    broker = Broker(config)
+    broker.keep_in(state_file())
+    async with broker:
         await stop.wait()
         logger.info("Stopping; a second signal stops at once")
     logger.info("Stopped")

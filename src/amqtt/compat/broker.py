@@ -1,12 +1,12 @@
 """The names that aMQTT's Broker has."""
 
-import time
 from asyncio import AbstractEventLoop, wait_for
 from collections.abc import Coroutine, Generator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from amqtt import clock
 from amqtt.compat.legacy_config import LegacyConfig, listeners_config
 from amqtt.compat.plugins.options import Written
 from amqtt.compat.session import Session, SessionViews
@@ -141,7 +141,7 @@ class BrokerNames(Service):
         Without data, the topic has no retained message any more. It is done when this returns; the
         result may be awaited, but need not be. ValueError for an invalid Topic Name or QoS.
         """
-        self._turn.now = time.monotonic()
+        self._turn.now = clock.now()
         message = message_to_publish(
             self._server, topic_name, data or b"", EACH_ITS_OWN if qos is None else qos, True, None
         )
@@ -212,7 +212,7 @@ class BrokerNames(Service):
         if client_id not in realm.sessions:
             if len(realm.sessions) >= realm.limits.maximum_sessions:
                 raise BrokerError("there are as many Sessions as limits.maximum-sessions allows")
-            self._turn.now = time.monotonic()
+            self._turn.now = clock.now()
             stored = realm.new_session(client_id, Permissions())
             stored.expiry_interval = min(
                 realm.limits.session_expiry_3_1_1, realm.limits.maximum_session_expiry
@@ -236,7 +236,7 @@ class BrokerNames(Service):
         except ProtocolError:
             return REFUSED
         await self._prepare(stored.permissions, request)
-        self._turn.now = time.monotonic()
+        self._turn.now = clock.now()
         if realm.sessions.get(stored.client_id) is not stored:
             return REFUSED
         granted = grant(realm, stored, request)

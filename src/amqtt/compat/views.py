@@ -1,8 +1,8 @@
 """Live views of what a Broker holds, in the shapes that aMQTT's users know."""
 
-import time
 from collections.abc import Iterator, Mapping
 
+from amqtt import clock
 from amqtt.compat.messages import RetainedApplicationMessage
 from amqtt.compat.session import Session, SessionViews
 from amqtt.net.listener import Listener
@@ -23,7 +23,7 @@ class ClientConnection:
         """Close the Network Connection; an MQTT 5.0 Client is told that it is an administrative action."""
         state = self._realm.connected.get(self._client_id)
         if state is not None:
-            self._realm.turn.now = time.monotonic()
+            self._realm.turn.now = clock.now()
             close(self._realm, state, ReasonCode.ADMINISTRATIVE_ACTION, "the program closed it")
 
     def __eq__(self, other: object) -> bool:
@@ -99,13 +99,13 @@ class RetainedView(Mapping[str, RetainedApplicationMessage]):
 
     def __getitem__(self, topic: str) -> RetainedApplicationMessage:
         message = self._realm.retained.get(topic)
-        if message is None or message.is_expired(time.monotonic()):
+        if message is None or message.is_expired(clock.now()):
             raise KeyError(topic)
         publisher = self._views.of(message.publisher) if message.publisher else None
         return RetainedApplicationMessage(publisher, topic, message.payload, message.qos)
 
     def __iter__(self) -> Iterator[str]:
-        now = time.monotonic()
+        now = clock.now()
         return iter([message.topic for message in self._realm.retained if not message.is_expired(now)])
 
     def __len__(self) -> int:

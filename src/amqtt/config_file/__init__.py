@@ -17,6 +17,7 @@ from amqtt.config_file.choices import Choices
 from amqtt.config_file.document import read_document
 from amqtt.config_file.limits import check_limits, read_limits
 from amqtt.config_file.listeners import check_binds, read_listeners
+from amqtt.config_file.persistence import read_persistence
 from amqtt.config_file.plugins import PluginOptions, read_plugins
 from amqtt.config_file.section import Findings, Section, copied, kind
 from amqtt.config_file.trace import read_traces
@@ -103,6 +104,9 @@ def _read(
         auth=auth,
         topic_check=topic_check,
         limits=limits,
+        persistence=read_persistence(
+            Section(findings, top.path_of("persistence"), top.raw("persistence"))
+        ),
         sys_interval=sys_interval,
         response_information=top.take(
             "response-information", values.short_text, defaults.response_information

@@ -12,8 +12,8 @@ from amqtt.net.settings import ListenerSettings, TlsSettings
 HIDDEN: Final = "(hidden)"
 _SECRET: Final = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|credential|api[-_]?key)$")
 _OTHERWISE: Final = (
-    "listeners", "auth", "topic_check", "limits", "hardened", "plugins", "registered_plugins", "sections",
-    "traces", "written", "notices",
+    "listeners", "auth", "topic_check", "limits", "persistence", "hardened", "plugins", "registered_plugins",
+    "sections", "traces", "written", "notices",
 )
 """Fields of a Config that are written in a way of their own, or not at all."""
 
@@ -25,6 +25,7 @@ def effective(config: Config) -> dict[str, object]:
         "auth": _section(config.auth),
         "topic-check": _section(config.topic_check),
         "limits": _section(config.limits),
+        "persistence": _section(config.persistence),
     }
     others = [field.name for field in dataclasses.fields(config) if field.name not in _OTHERWISE]
     written = {name.replace("_", "-"): _plain(getattr(config, name)) for name in others}

@@ -243,7 +243,8 @@ class Connection(Traffic, asyncio.BufferedProtocol):
     def _hold_back(self, receiver: Link | None) -> None:
         """Read no more until a congested receiver has caught up, or HOLD has passed.
 
-        A peer that does not read its own acknowledgements is not read from until it does.
+        A peer that does not read its own acknowledgements is not read from until it does, nor one
+        that is ahead of the disk.
         """
         if receiver is None or self._hold is not None or self._finished or self.transport.is_closing():
             return
@@ -251,7 +252,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         seconds = HOLD
         if self.link.paused:
             receiver = self.link
-        elif self.link.full:
+        elif self.link.full or (receiver is self.link and receiver.held):
             seconds, receiver = self.house.limits.stall_timeout, self.link
         self._hold = self.house.loop.call_later(seconds, self._read_on)
         receiver.waiting.add(self._read_on)

@@ -66,7 +66,7 @@ class Traffic(ABC):
                 self.flush_nowhere()
                 return
             chunks = link.chunks
-            if chunks and not link.blocked:
+            if chunks and not link.blocked and not link.withheld:
                 count = len(chunks)
                 turn = link.turn
                 turn.packets_sent += count + link.joined

@@ -42,20 +42,32 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
         refuse(realm, state, ReasonCode.QUOTA_EXCEEDED, "too many Sessions")
         return
     expiry_interval = _granted_expiry(realm, state, packet)
+    journal = realm.journal
+    if journal is not None and journal.failing and expiry_interval:
+        refuse(realm, state, ReasonCode.SERVER_UNAVAILABLE, "no Session can be stored at present")
+        return
     properties = _connack_properties(realm, state, packet, expiry_interval, answer.data)
     if _connack(state, False, properties) is None:
         refuse(realm, state, ReasonCode.PACKET_TOO_LARGE, "the CONNACK exceeds the Maximum Packet Size")
         return
+    changes = 0 if journal is None else journal.changes
     _take_over(realm, packet)
     session, present = _session(realm, packet, permissions)
     hand_over(realm, session, permissions)
     state.asks = permissions.asks
+    had_will = session.will is not None
     session.will = None if will is None else Will(will)
     session.expiry_interval = expiry_interval
+    realm.keep(session)
+    if had_will or will is not None:
+        realm.keep_will(session)
     _bind(realm, state, packet, session)
     connack = _connack(state, present, properties)
     assert connack is not None
     state.link.send(connack)
+    if journal is not None and journal.changes != changes:
+        journal.withhold(state.link)
+        journal.stall(session)
     if realm.events.wanted(ClientConnected):
         realm.events.tell(
             ClientConnected(session.client_id, state.peer, state.version, permissions.user, present)
@@ -154,7 +166,9 @@ def _expect_packet(realm: Realm, state: ConnectionState) -> None:
 
 def _keep_alive_due(realm: Realm, state: ConnectionState, now: float) -> None:
     """Close it if nothing came for one and a half Keep Alives [MQTT-3.1.2-22]."""
-    if state.pending is not None or state.link.paused:
+    journal = realm.journal
+    waits_for_disk = journal is not None and journal.lags and state.link.held
+    if state.pending is not None or state.link.paused or waits_for_disk:
         state.last_heard = now  # nothing is read from it while an Authenticator is thinking, or it must wait
     if now >= state.last_heard + state.keep_alive:
         close(realm, state, ReasonCode.KEEP_ALIVE_TIMEOUT, "no Control Packet within 1.5 Keep Alives")

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from amqtt.message import NEVER
 from amqtt.server.events import ClientDisconnected, ConnectionRefused
 from amqtt.server.realm import Realm
 from amqtt.server.state import CLOSED, CONNECTED, ConnectionState
@@ -18,8 +19,9 @@ def disconnect(realm: Realm, state: ConnectionState, packet: Disconnect) -> None
     session = state.session
     if session is not None:
         _change_expiry(realm, state, session, packet)
-        if packet.reason_code == ReasonCode.NORMAL_DISCONNECTION:
+        if packet.reason_code == ReasonCode.NORMAL_DISCONNECTION and session.will is not None:
             session.will = None
+            realm.keep_will(session)
     state.link.close()
     end(realm, state, packet.reason_code, "the Client disconnected")
 
@@ -121,11 +123,18 @@ def _settle_will(realm: Realm, session: Session) -> None:
     will = session.will
     if will is None:
         return
+    if realm.stopping and session.journal is not None and session.expiry_interval:
+        return  # it is published if its Client has not come back some time after the next start
     if not will.delay_interval or not session.expiry_interval:
         realm.publish_will(session)
         return
-    when = realm.turn.now + will.delay_interval
+    delay_will(realm, session, realm.turn.now + will.delay_interval)
+
+
+def delay_will(realm: Realm, session: Session, when: float) -> None:
+    """Publish its Will Message at `when`, unless its Client is back by then [MQTT-3.1.3-9]."""
     realm.delayed_wills[session.client_id] = realm.deadlines.at(when, partial(_will_due, realm, session))
+    realm.keep_will(session, when)
 
 
 def _will_due(realm: Realm, session: Session, now: float) -> None:
@@ -137,10 +146,16 @@ def settle_session(realm: Realm, session: Session) -> None:
     interval = session.expiry_interval
     if interval == 0:
         realm.end_session(session)
-    elif interval != NEVER_EXPIRES:
-        when = realm.turn.now + interval
+    else:
+        expect_end(realm, session, NEVER if interval == NEVER_EXPIRES else realm.turn.now + interval)
+
+
+def expect_end(realm: Realm, session: Session, when: float) -> None:
+    """End the Session at `when` (NEVER: not at all), unless its Client is back by then."""
+    if when != NEVER:
         due = partial(_session_due, realm, session)
         realm.session_ends[session.client_id] = realm.deadlines.at(when, due)
+    realm.keep(session, when)
 
 
 def _session_due(realm: Realm, session: Session, now: float) -> None:

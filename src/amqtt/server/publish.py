@@ -3,12 +3,16 @@
 from typing import Final
 
 from amqtt.message import Message, MessageRun, message_of
+from amqtt.server.disconnect import close
 from amqtt.server.events import MessageOffered, MessagePublished
 from amqtt.server.realm import Realm
 from amqtt.server.reserved import strip_reserved
+from amqtt.server.router import SYS
 from amqtt.server.state import ConnectionState
 from amqtt.server.wills import is_utf8
+from amqtt.sessions.journal import Journal
 from amqtt.sessions.session import Session
+from amqtt.topics.shared import SharedGroup
 from amqtt.wire.encoder import encode
 from amqtt.wire.errors import ProtocolError
 from amqtt.wire.packets import (
@@ -27,6 +31,8 @@ from amqtt.wire.primitives import BYTE_PAIRS
 from amqtt.wire.publish_packets import packets_of
 from amqtt.wire.reasons import ReasonCode
 
+NOTHING_YET: Final = -1
+"""What the Journal had changed before everything that it ever noted."""
 PUBACK_SUCCESS: Final = b"\x40\x02"
 PUBREC_SUCCESS: Final = b"\x50\x02"
 PUBCOMP_SUCCESS: Final = b"\x70\x02"
@@ -42,7 +48,8 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         topic = _admit_5(realm, state, packet)
     if packet.qos == 2:
         if packet.packet_id in session.received:
-            state.link.send(PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id])
+            # What the first PUBREC waits for, this one waits for, too.
+            _answer(realm, state, PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id], NOTHING_YET)
             return
         _check_quota(realm, state, session)
     if packet.retain and not realm.limits.retain_available:
@@ -54,12 +61,52 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     if refusal:
         _refused(realm, state, packet, refusal)
         return
+    journal = realm.journal
+    if journal is not None and journal.failing and needs_store(realm, session, packet, topic):
+        _cannot_keep(realm, state, packet)
+        return
+    changes = NOTHING_YET if journal is None else journal.changes
     message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
     matched = realm.router.route(message)
     if events.wants_messages:
         events.tell(MessagePublished(session.client_id, message))
     if packet.qos:
-        _accepted(state, session, packet, matched)
+        _accepted(realm, state, session, packet, matched, changes)
+    if journal is not None and journal.changes != changes:
+        _press(realm, state, journal)
+
+
+def _press(realm: Realm, state: ConnectionState, journal: Journal) -> None:
+    """Hold a publisher back that is ahead of the disk; MQTT 3 knows no Receive Maximum to do it by."""
+    if journal.lags or state.link.owes > realm.limits.receive_maximum:
+        journal.hold_back(state.link)
+
+
+def needs_store(realm: Realm, session: Session, packet: Publish, topic: str) -> bool:
+    """Whether a message must be made durable before it can be acknowledged."""
+    if packet.qos == 0:
+        return False
+    if (packet.retain and not topic.startswith(SYS)) or (packet.qos == 2 and session.journal is not None):
+        return True
+    for target in realm.tree.match(topic):
+        subscriber = target.subscriber
+        members = subscriber.subscribers if isinstance(subscriber, SharedGroup) else [subscriber]
+        for member in members:
+            if isinstance(member, Session) and member.journal is not None and target.qos:
+                return True
+    return False
+
+
+def _cannot_keep(realm: Realm, state: ConnectionState, packet: Publish) -> None:
+    """The store is failing: an MQTT 5.0 Client is told, the others lose their Network Connection."""
+    realm.counters.dropped_refused += 1
+    code = ReasonCode.QUOTA_EXCEEDED
+    if state.version != MQTT_5:
+        close(realm, state, code, "nothing can be stored at present")
+    elif packet.qos == 1:
+        state.link.follow(encode(Puback(packet.packet_id, code), MQTT_5))
+    else:
+        state.link.follow(encode(Pubrec(packet.packet_id, code), MQTT_5))
 
 
 def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
@@ -145,26 +192,48 @@ def _refused(realm: Realm, state: ConnectionState, packet: Publish, reason_code:
             raise ProtocolError("the payload is not UTF-8", reason_code)
         return
     if state.version != MQTT_5:
-        _accepted(state, session, packet, 1)
+        _accepted(realm, state, session, packet, 1, _changes(realm))
     elif packet.qos == 1:
-        state.link.send(encode(Puback(packet.packet_id, reason_code), MQTT_5))
+        state.link.follow(encode(Puback(packet.packet_id, reason_code), MQTT_5))
     else:
-        state.link.send(encode(Pubrec(packet.packet_id, reason_code), MQTT_5))
+        state.link.follow(encode(Pubrec(packet.packet_id, reason_code), MQTT_5))
 
 
-def _accepted(state: ConnectionState, session: Session, packet: Publish, matched: int) -> None:
-    """Take ownership: PUBACK or PUBREC with its Packet Identifier [MQTT-4.3.2-4] [MQTT-4.3.3-8]."""
+def _accepted(
+    realm: Realm, state: ConnectionState, session: Session, packet: Publish, matched: int, changes: int
+) -> None:
+    """Take ownership: PUBACK or PUBREC with its Packet Identifier [MQTT-4.3.2-4] [MQTT-4.3.3-8].
+
+    It leaves when all that the Journal noted since `changes` is durable.
+    """
     packet_id = packet.packet_id
     if packet.qos == 2:
         session.received.add(packet_id)
         session.counters.inflight_in += 1
+        if session.journal is not None:
+            session.journal.receive(session.number, packet_id)
     if not matched and state.version == MQTT_5:
         none = ReasonCode.NO_MATCHING_SUBSCRIBERS
         answer = Puback(packet_id, none) if packet.qos == 1 else Pubrec(packet_id, none)
-        state.link.send(encode(answer, MQTT_5))
+        _answer(realm, state, encode(answer, MQTT_5), changes)
         return
     head = PUBACK_SUCCESS if packet.qos == 1 else PUBREC_SUCCESS
-    state.link.send(head + BYTE_PAIRS[packet_id])
+    _answer(realm, state, head + BYTE_PAIRS[packet_id], changes)
+
+
+def _changes(realm: Realm) -> int:
+    return NOTHING_YET if realm.journal is None else realm.journal.changes
+
+
+def _answer(realm: Realm, state: ConnectionState, packet: bytes, changes: int) -> None:
+    """Acknowledge: at once, or when what the Journal noted since `changes` is durable."""
+    journal = realm.journal
+    if journal is None:
+        state.link.send(packet)
+    elif journal.changes == changes:
+        state.link.follow(packet)
+    else:
+        journal.promise(state.link, packet)
 
 
 def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
@@ -172,13 +241,16 @@ def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
     session = state.session
     assert session is not None
     packet_id = packet.packet_id
+    changes = _changes(realm)
     if packet_id in session.received:
         session.received.discard(packet_id)
         session.counters.inflight_in -= 1
+        if session.journal is not None:
+            session.journal.release(session.number, packet_id)
     elif state.version == MQTT_5:
-        state.link.send(encode(Pubcomp(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND), MQTT_5))
+        state.link.follow(encode(Pubcomp(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND), MQTT_5))
         return
-    state.link.send(PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id])
+    _answer(realm, state, PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id], changes)
 
 
 def puback(realm: Realm, state: ConnectionState, packet: Puback) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from amqtt.abc import Authenticator, Peer, Permissions
-from amqtt.message import Message
+from amqtt.message import NEVER, Message
 from amqtt.server.bans import Bans
 from amqtt.server.deadlines import Deadline, Deadlines
 from amqtt.server.events import Events, LimitExceeded, MessageQueued
@@ -14,6 +14,7 @@ from amqtt.server.state import ConnectionState
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import Outgoing
+from amqtt.sessions.journal import Journal, StoredSession, StoredWill
 from amqtt.sessions.link import Turn
 from amqtt.sessions.session import Session
 from amqtt.topics.names import split_shared
@@ -23,7 +24,11 @@ from amqtt.topics.subscriptions import SubscriptionTree
 
 
 class Realm:
-    """The state of one Server. `sessions` and `connected` are by Client Identifier."""
+    """The state of one Server. `sessions` and `connected` are by Client Identifier.
+
+    `journal` notes what must outlast it, None where nothing does. `stopping` says that Clients are
+    sent away because the Server stops, and may be back soon.
+    """
 
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
         limits = settings.limits
@@ -45,6 +50,8 @@ class Realm:
         self.session_ends: dict[str, Deadline] = {}
         self.paced: set[str] = set()
         self.delayed_wills: dict[str, Deadline] = {}
+        self.journal: Journal | None = None
+        self.stopping = False
 
     def new_session(self, client_id: str, permissions: Permissions) -> Session:
         """Begin a Session [MQTT-3.1.2-6]."""
@@ -67,6 +74,45 @@ class Realm:
     def _tell_full(self, client_id: str, limit: str) -> None:
         self.exceeded(limit, client_id)
 
+    def keep(self, session: Session, ends_at: float = NEVER) -> None:
+        """Have the Session outlast the Server, if it is to outlast its Network Connection.
+
+        `ends_at` is when it ends if its Client does not come back.
+        """
+        journal = self.journal
+        if journal is None or (not session.expiry_interval and session.journal is None):
+            return
+        if session.journal is None:
+            session.journal = journal
+            session.number = journal.new_number()
+        journal.session(
+            session.number, StoredSession(session.client_id, session.owner, session.expiry_interval, ends_at)
+        )
+
+    def keep_will(self, session: Session, due: float = NEVER) -> None:
+        """Have its Will Message, or that it has none any more, outlast the Server, too."""
+        if session.journal is not None:
+            will = session.will
+            session.journal.will(session.number, None if will is None else StoredWill(will.fields, due))
+
+    def _forget(self, session: Session) -> None:
+        """Let nothing of the Session outlast the Server."""
+        journal = session.journal
+        if journal is None:
+            return
+        number = session.number
+        for outgoing in session.inflight.entries.values():
+            journal.remove(outgoing)
+        for outgoing in session.backlog:
+            journal.remove(outgoing)
+        for packet_id in session.received:
+            journal.release(number, packet_id)
+        for topic_filter in session.subscriptions:
+            journal.unsubscribe(number, topic_filter)
+        journal.end_session(number)
+        session.journal = None
+        session.number = 0
+
     def _tell_queued(self, session: Session, message: Message) -> None:
         self.events.tell(MessageQueued(session.client_id, message))
 
@@ -78,6 +124,7 @@ class Realm:
         """
         client_id = session.client_id
         self.publish_will(session)
+        self._forget(session)
         self.deadlines.cancel(self.session_ends.pop(client_id, None))
         for topic_filter in session.subscriptions:
             self.end_subscription(session, topic_filter, session_ends=True)
@@ -86,13 +133,20 @@ class Realm:
 
     def end_subscription(self, session: Session, topic_filter: str, session_ends: bool = False) -> None:
         """Stop matching this Topic Filter, `$share/name/` included, for the Session [MQTT-3.10.4-2]."""
+        journal = session.journal
+        if journal is not None:
+            journal.unsubscribe(session.number, topic_filter)
         share_name, real_filter = split_shared(topic_filter)
         if share_name:
             group = self.shared.group(share_name, real_filter)
             self.shared.leave(share_name, real_filter, session)
             if group is not None:
-                unacknowledged = session.inflight.take_group(group) if session_ends else []
-                self.pass_on(group, [*unacknowledged, *session.backlog.take_group(group)])
+                given = session.inflight.take_group(group) if session_ends else []
+                given += session.backlog.take_group(group)
+                if journal is not None:
+                    for outgoing in given:
+                        journal.remove(outgoing)
+                self.pass_on(group, given)
         else:
             self.tree.remove(session, real_filter)
 
@@ -114,6 +168,7 @@ class Realm:
         session.will = None
         if will is None:
             return
+        self.keep_will(session)
         fields = will.fields
         if not session.may_publish(fields.topic, fields.retain):
             self.counters.dropped_refused += 1

@@ -1,17 +1,23 @@
 """From one Message to everyone whose Subscription it matches: a look-up and straight calls."""
 
+from typing import Final
+
 from amqtt.message import NEVER, Message, MessageRun
 from amqtt.server.deadlines import Deadline, Deadlines
 from amqtt.server.events import Events, MessageRetained
 from amqtt.sessions.counters import Counters
+from amqtt.sessions.journal import Journal
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import SubscriptionTree
+
+SYS: Final = "$SYS/"
+"""What the Server says of itself is new in each life of it: it is not stored."""
 
 
 class Router:
     """Retains what is to be retained and delivers to whoever subscribed (MQTT 5.0, 4.5)."""
 
-    __slots__ = ("_events", "_expiry", "counters", "deadlines", "retained", "tree")
+    __slots__ = ("_events", "_expiry", "_journal", "counters", "deadlines", "retained", "tree")
 
     def __init__(
         self,
@@ -27,6 +33,12 @@ class Router:
         self.counters = counters
         self.deadlines = deadlines
         self._expiry: Deadline | None = None
+        self._journal: Journal | None = None
+
+    def outlast(self, journal: Journal) -> None:
+        """Note in this Journal what is retained from now on."""
+        self._journal = journal
+        self.retained.on_expired = self._expired
 
     def route(self, message: Message) -> int:
         """Deliver the Message to every matching Subscriber [MQTT-4.5.0-1]; how many matched."""
@@ -47,6 +59,8 @@ class Router:
         if not self.retained.keep(message):
             self.counters.dropped_full += 1
             return
+        if self._journal is not None and not message.topic.startswith(SYS):
+            self._journal.retain(message.topic, message if message.payload else None)
         if self._events.wanted(MessageRetained):
             self._events.tell(MessageRetained(message))
         if message.expires_at != NEVER:
@@ -59,6 +73,17 @@ class Router:
             return
         self.deadlines.cancel(expiry)
         self._expiry = self.deadlines.at(when, self._remove_expired)
+
+    def restore(self, message: Message) -> None:
+        """Retain what was retained in an earlier life of the Server."""
+        if self.retained.keep(message):
+            self._expect_expiry()
+        else:
+            self.counters.dropped_full += 1
+
+    def _expired(self, topic: str) -> None:
+        if self._journal is not None:
+            self._journal.retain(topic, None)
 
     def _remove_expired(self, now: float) -> None:
         self.retained.remove_expired(now)

@@ -4,23 +4,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
-from amqtt.abc import Authenticator, Peer
+from amqtt.abc import Authenticator, Batch, Peer
 from amqtt.message import Message
 from amqtt.server.authentication import answered, auth
 from amqtt.server.connect import connect, connect_overdue
 from amqtt.server.deadlines import Deadlines
-from amqtt.server.disconnect import close, disconnect, end
+from amqtt.server.disconnect import close, delay_will, disconnect, end
 from amqtt.server.events import Events, Fault, PacketReceived
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.publish import puback, pubcomp, publish, publish_run, pubrec, pubrel, resolved_topic
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
+from amqtt.server.restore import restore
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CONNECTED, NEW, ConnectionState
 from amqtt.server.subscribe import subscribe, unsubscribe
 from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
+from amqtt.sessions.journal import Journal
 from amqtt.sessions.link import Link, Turn
 from amqtt.topics.names import split_shared, topic_filter_fault
 from amqtt.topics.retained import RetainedMessages
@@ -356,8 +358,54 @@ class Server:
         """End a Subscription of the embedding program."""
         self.realm.tree.remove(subscriber, topic_filter)
 
+    # -- what outlasts the Server
+
+    def restore(self, kept: Batch, journal: Journal, grace: float) -> None:
+        """Go on where an earlier Server ended, and note in `journal` what must outlast this one.
+
+        Once, before anything else. `kept` is what a SessionStore held, whose numbers `journal`
+        continues; `grace` see `resume`.
+        """
+        self.realm.journal = journal
+        self.realm.router.outlast(journal)
+        restore(self.realm, kept, grace)
+
+    def committed(self, number: int) -> None:
+        """The Batch of this number is durable: keep what was promised for it."""
+        journal = self.realm.journal
+        assert journal is not None
+        for session in journal.committed(number):
+            self.realm.pump(session)
+
+    def resume(self, grace: float) -> None:
+        """Serve again after `shut_down`.
+
+        Clients have `grace` seconds to come back before their Will Messages are published, or the
+        Will Delay Interval where that is longer.
+        """
+        realm = self.realm
+        realm.stopping = False
+        for session in realm.sessions.values():
+            will = session.will
+            if will is not None and session.link is None and session.client_id not in realm.delayed_wills:
+                delay_will(realm, session, realm.turn.now + max(will.delay_interval, grace))
+
+    def note_states(self) -> None:
+        """Note what was sent under which Packet Identifier, so that it is sent again under the same.
+
+        After a crash, what was sent at QoS 1 is sent as new where it had been queued before.
+        """
+        for session in self.realm.sessions.values():
+            if session.journal is not None:
+                for outgoing in session.inflight.entries.values():
+                    session.journal.update(outgoing)
+
     def shut_down(self) -> None:
-        """Tell every Client that the Server stops, and close its Network Connection."""
+        """Tell every Client that the Server stops, and close its Network Connection.
+
+        The Will Messages of Sessions that outlast it wait for the next start.
+        """
+        self.realm.stopping = self.realm.journal is not None
         reference = self.realm.settings.server_reference
         code = ReasonCode.USE_ANOTHER_SERVER if reference else ReasonCode.SERVER_SHUTTING_DOWN
         for state in list(self.realm.connected.values()):

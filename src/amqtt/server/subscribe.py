@@ -27,24 +27,30 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
     identifier = _identifier(realm, packet)
     for request in packet.requests:
         check(realm, request)
+    changes = 0 if session.journal is None else session.journal.changes
     reason_codes = [grant(realm, session, request, identifier) for request in packet.requests]
     if state.version == MQTT_3_1:
         # It has no word for a refusal, and asks for a positive acknowledgement all the same.
         wishes = packet.requests
         reason_codes = [min(code, wish.qos) for code, wish in zip(reason_codes, wishes, strict=True)]
-    _answer(state, Suback(packet.packet_id, reason_codes))
+    _answer(state, session, Suback(packet.packet_id, reason_codes), changes)
     realm.pump(session)
 
 
-def _answer(state: ConnectionState, packet: Suback | Unsuback) -> None:
+def _answer(state: ConnectionState, session: Session, packet: Suback | Unsuback, changes: int) -> None:
     """Send it, unless the Client asked for so much at once that it cannot take the answer.
 
-    Raises ProtocolError then [MQTT-3.1.2-24].
+    Raises ProtocolError then [MQTT-3.1.2-24]. It leaves when what the Journal noted since `changes` is
+    durable.
     """
     encoded = encode(packet, state.version)
     if len(encoded) > state.maximum_packet_size:
         raise ProtocolError("the answer is larger than Maximum Packet Size", ReasonCode.PACKET_TOO_LARGE)
-    state.link.send(encoded)
+    journal = session.journal
+    if journal is not None and journal.changes != changes:
+        journal.promise(state.link, encoded)
+    else:
+        state.link.follow(encoded)
 
 
 def _identifier(realm: Realm, packet: Subscribe) -> int:
@@ -82,6 +88,9 @@ def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifi
     unsupported = _unsupported(realm, share_name, topic_filter)
     if unsupported:
         return unsupported
+    journal = session.journal
+    if journal is not None and journal.failing:
+        return ReasonCode.QUOTA_EXCEEDED
     wished = min(request.qos, realm.limits.maximum_qos)
     granted = session.permissions.may_subscribe(topic_filter, wished)
     if granted < 0:
@@ -105,6 +114,8 @@ def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifi
         realm.tree.add(session, subscription)
         _owe_retained(realm, session, subscription, request.retain_handling, existed)
     session.put_subscription(request.topic_filter, subscription)
+    if journal is not None:
+        journal.subscribe(session.number, request.topic_filter, subscription)
     if realm.events.wanted(ClientSubscribed):
         realm.events.tell(ClientSubscribed(session.client_id, request.topic_filter, granted))
     return granted
@@ -160,8 +171,9 @@ def unsubscribe(realm: Realm, state: ConnectionState, packet: Unsubscribe) -> No
     assert session is not None
     for topic_filter in packet.topic_filters:
         _check_filter(realm, topic_filter)
+    changes = 0 if session.journal is None else session.journal.changes
     reason_codes = [_end(realm, session, topic_filter) for topic_filter in packet.topic_filters]
-    _answer(state, Unsuback(packet.packet_id, reason_codes))
+    _answer(state, session, Unsuback(packet.packet_id, reason_codes), changes)
 
 
 def _end(realm: Realm, session: Session, topic_filter: str) -> int:

@@ -27,17 +27,17 @@ MAXIMUM_UNWRITTEN_BYTES: Final = 64 * 1024 * 1024
 class StoredSession:
     """A Session: whose it is, and when it ends if its Client stays away (MQTT 5.0, 4.1).
 
-    `ends_at` is a moment of the Server's clock; NEVER while a Network Connection is open, and for a
-    Session that does not expire.
+    `owner` is that of the Session. `ends_at` is a moment of the Server's clock; NEVER while a Network
+    Connection is open, and for a Session that does not expire.
     """
 
-    __slots__ = ("client_id", "ends_at", "expiry_interval", "user")
+    __slots__ = ("client_id", "ends_at", "expiry_interval", "owner")
 
     def __init__(
-        self, client_id: str, user: str | None, expiry_interval: int, ends_at: float = NEVER
+        self, client_id: str, owner: str | None, expiry_interval: int, ends_at: float = NEVER
     ) -> None:
         self.client_id = client_id
-        self.user = user
+        self.owner = owner
         self.expiry_interval = expiry_interval
         self.ends_at = ends_at
 

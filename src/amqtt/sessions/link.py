@@ -131,6 +131,7 @@ class Link:
                 self.full = self.full and self.blocked
         if 0 < self.withheld <= batch:
             self.withheld = 0
+            self.full = self.full and self.blocked
             if not self.dirty:
                 self._mark()
 

@@ -9,6 +9,7 @@ from amqtt.sessions.aliases import OutgoingAliases
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import COMPLETE, QUEUED, Inflight, Outgoing
+from amqtt.sessions.journal import Journal
 from amqtt.sessions.link import Link
 from amqtt.sessions.permissions import Permissions
 from amqtt.sessions.will import Will
@@ -48,15 +49,16 @@ class Session(Subscriber):
     Connection is open. `inherited` is whether what waits was meant for another user, or for
     Subscriptions that were refused since: each of it must then be permitted anew. `owner` is the
     user whose it is, "" without a user name, None until a Client has come for it: it goes with the
-    Session wherever that is kept, and nobody else may resume it. `on_dropped` is told of a QoS 1 or
-    2 message that will never be sent after all, and of the Reason Code that says why.
+    Session wherever that is kept, and nobody else may resume it. `journal` notes what must outlast the
+    Server, None for a Session that does not; `number` is the Session's there. `on_dropped` is told of a
+    QoS 1 or 2 message that will never be sent after all, and of the Reason Code that says why.
     """
 
     __slots__ = (
         "_is_unrestricted", "_permissions", "_receives_everything", "aliases", "backlog", "client_id",
-        "counters", "expiry_interval", "inflight", "inherited", "link", "maximum_packet_size", "on_dropped",
-        "on_full", "on_queued", "owner", "received", "retained", "subscriptions", "version",
-        "wildcard_levels", "will",
+        "counters", "expiry_interval", "inflight", "inherited", "journal", "link", "maximum_packet_size",
+        "number", "on_dropped", "on_full", "on_queued", "owner", "received", "retained", "subscriptions",
+        "version", "wildcard_levels", "will",
     )
 
     def __init__(
@@ -67,6 +69,8 @@ class Session(Subscriber):
         self._receives_everything = permissions.receives_everything
         self._is_unrestricted = type(permissions) is Permissions
         self.owner: str | None = None
+        self.journal: Journal | None = None
+        self.number = 0
         self.subscriptions: dict[str, Subscription] = {}
         self.wildcard_levels = 0
         self.inflight = Inflight(counters)
@@ -197,13 +201,18 @@ class Session(Subscriber):
             packet = message.plain(self.version, link.turn.now)
         if self._is_too_large(packet):
             return True
-        link.send(packet)
+        if self.aliases is None:
+            link.send(packet)
+        else:
+            link.follow(packet)  # the packet that sets its Topic Alias may wait for a commit
         self.counters.delivered += 1
         return True
 
     def assure(self, outgoing: Outgoing) -> bool:
         """Send at QoS 1 or 2 if the peer can take it now, else queue it; False when neither is possible."""
         if self.available and not self.inflight.is_resending:
+            if self.journal is not None:
+                self.journal.queue(self.number, outgoing)
             self._send_assured(outgoing)
             return True
         if not self.backlog.put(outgoing):
@@ -211,6 +220,8 @@ class Session(Subscriber):
             if self.on_full is not None:
                 self.on_full(self.client_id, self.backlog.excess(outgoing))
             return False
+        if self.journal is not None:
+            self.journal.queue(self.number, outgoing)
         if self.link is None:
             if self.on_queued is not None:
                 self.on_queued(self, outgoing.message)
@@ -229,11 +240,30 @@ class Session(Subscriber):
         if self._is_too_large(packet):
             self._drop_too_large(outgoing)
             return
-        link.send(packet)
+        self._send_in_order(link, outgoing, packet)
         self.counters.delivered += 1
+
+    def _send_in_order(self, link: Link, outgoing: Outgoing, packet: bytes) -> None:
+        """Send a PUBLISH; one of QoS 2 when its Packet Identifier is durable, or it might come twice."""
+        journal = self.journal
+        if journal is not None and outgoing.qos == 2:
+            journal.update(outgoing)
+            journal.promise(link, packet)
+            if link.full:
+                journal.stall(self)
+        elif self.aliases is None:
+            link.send(packet)
+        else:
+            link.follow(packet)
+
+    def _forget(self, outgoing: Outgoing) -> None:
+        """It need not outlast the Server any more."""
+        if self.journal is not None:
+            self.journal.remove(outgoing)
 
     def _drop_too_large(self, outgoing: Outgoing) -> None:
         self.inflight.discard(outgoing)
+        self._forget(outgoing)
         if self.on_dropped is not None:
             self.on_dropped(outgoing, ReasonCode.PACKET_TOO_LARGE)
 
@@ -273,11 +303,16 @@ class Session(Subscriber):
 
     def acknowledged(self, packet_type: int, packet_id: int, reason_code: int) -> bool:
         """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
+        outgoing = None if self.journal is None else self.inflight.entries.get(packet_id)
         state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
         if state == COMPLETE:
+            if outgoing is not None:
+                self._forget(outgoing)
             if self._waits:
                 self.pump()
         elif packet_type == PUBREC and reason_code < 0x80:
+            if outgoing is not None and self.journal is not None:
+                self.journal.update(outgoing)
             self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
         return state != QUEUED
 
@@ -290,12 +325,21 @@ class Session(Subscriber):
         )
 
     def _release(self, packet_id: int, reason_code: int) -> None:
-        """Answer a PUBREC with PUBREL, or send it again [MQTT-4.3.3-4] [MQTT-4.4.0-1]."""
-        if self.link is not None:
-            if reason_code:
-                self.link.send(encode(Pubrel(packet_id, reason_code), self.version))
-            else:
-                self.link.send(PUBREL_SUCCESS + BYTE_PAIRS[packet_id])
+        """Answer a PUBREC with PUBREL, or send it again [MQTT-4.3.3-4] [MQTT-4.4.0-1].
+
+        Not before the state that it ends is durable: the message would be sent anew after a crash.
+        """
+        link = self.link
+        if link is None:
+            return
+        if reason_code:
+            packet = encode(Pubrel(packet_id, reason_code), self.version)
+        else:
+            packet = PUBREL_SUCCESS + BYTE_PAIRS[packet_id]
+        if self.journal is None:
+            link.send(packet)
+        else:
+            self.journal.promise(link, packet)
 
     def pump(self) -> None:
         """Send what waits, as far as the Client can take it: first what it was sent before.
@@ -318,15 +362,17 @@ class Session(Subscriber):
             outgoing = backlog.pop()
             if outgoing.message.is_expired(link.turn.now):  # [MQTT-3.3.2-5]
                 self.counters.dropped_expired += 1
+                self._forget(outgoing)
                 if self.on_dropped is not None:
                     self.on_dropped(outgoing, ReasonCode.UNSPECIFIED_ERROR)
             elif not self._may_still_have(outgoing.message):
                 self.counters.dropped_refused += 1
+                self._forget(outgoing)
             else:
                 self._send_assured(outgoing)
         if not backlog:
             self.inherited = False
-        if link.waiting and not backlog.presses:
+        if link.waiting and not link.held and not backlog.presses:
             link.relieve()
         if self.retained and not backlog:
             self._send_retained(link)
@@ -348,6 +394,7 @@ class Session(Subscriber):
         if not self._may_still_have(outgoing.message):
             self.counters.dropped_refused += 1
             self.inflight.discard(outgoing)
+            self._forget(outgoing)
             return
         packet = self._packet(
             outgoing.message, link.turn.now, outgoing.qos, outgoing.retain, True, outgoing.packet_id,
@@ -356,7 +403,7 @@ class Session(Subscriber):
         if self._is_too_large(packet):
             self._drop_too_large(outgoing)
             return
-        link.send(packet)
+        self._send_in_order(link, outgoing, packet)
         self.counters.delivered += 1
 
     def _send_retained(self, link: Link) -> None:

@@ -1,5 +1,7 @@
 """The Will Message of a Session (MQTT 5.0, 3.1.2.5)."""
 
+from copy import copy
+
 from amqtt.message import NEVER, Message, take_hop_properties
 from amqtt.wire.packets import WillFields
 
@@ -21,7 +23,7 @@ class Will:
     def message(self, now: float, publisher: str) -> Message:
         """The Application Message to publish at `now` [MQTT-3.1.2-14] [MQTT-3.1.2-15]."""
         fields = self.fields
-        properties = fields.properties
+        properties = copy(fields.properties)  # those in `fields` may be on their way to the store
         expires_at = NEVER if properties is None else take_hop_properties(properties, now)
         return Message(
             fields.topic, fields.payload, fields.qos, fields.retain, properties, expires_at, publisher

@@ -41,7 +41,7 @@ def checksum(values: Row, payload: bytes = b"") -> int:
 
 def session_row(number: int, stored: StoredSession) -> Row:
     """A row of `sessions`."""
-    values = (number, stored.client_id, stored.user, stored.expiry_interval, _stored_moment(stored.ends_at))
+    values = (number, stored.client_id, stored.owner, stored.expiry_interval, _stored_moment(stored.ends_at))
     return (*values, checksum(values))
 
 
@@ -114,8 +114,8 @@ def take_row(table: str, row: Row, kept: Batch) -> None:
 
 
 def _take_session(values: Row, kept: Batch) -> None:
-    number, client_id, user, expiry_interval, ends_at = values
-    kept.sessions[number] = StoredSession(client_id, user, expiry_interval, _moment(ends_at))
+    number, client_id, owner, expiry_interval, ends_at = values
+    kept.sessions[number] = StoredSession(client_id, owner, expiry_interval, _moment(ends_at))
 
 
 def _take_subscription(values: Row, kept: Batch) -> None:

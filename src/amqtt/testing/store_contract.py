@@ -200,7 +200,7 @@ def contents(batch: Batch) -> dict[str, object]:
     """What a Batch says, in a form that can be compared."""
     return {
         "sessions": {
-            number: (stored.client_id, stored.user, stored.expiry_interval, stored.ends_at)
+            number: (stored.client_id, stored.owner, stored.expiry_interval, stored.ends_at)
             for number, stored in batch.sessions.items() if stored is not None
         },
         "subscriptions": {

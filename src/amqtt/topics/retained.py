@@ -1,6 +1,6 @@
 """Retained messages: the last one of each topic, for Subscriptions yet to come (MQTT 5.0, 3.3.1.3)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -37,12 +37,13 @@ class RetainedMessages:
 
     `size` is their topics, payloads and properties in bytes, `nodes` the levels of their topics,
     equal beginnings counted once. `keep`, `remove` and `get` cost O(levels). Its length is the
-    messages, expired ones included until they are removed.
+    messages, expired ones included until they are removed. `on_expired` is told of each topic whose
+    message is removed because it has expired.
     """
 
     __slots__ = (
         "_dollar", "_expiries", "_expiring", "_length", "_maximum_bytes", "_maximum_messages",
-        "_maximum_nodes", "_plain", "nodes", "size",
+        "_maximum_nodes", "_plain", "nodes", "on_expired", "size",
     )
 
     def __init__(self, maximum_messages: int, maximum_bytes: int) -> None:
@@ -56,6 +57,7 @@ class RetainedMessages:
         self._expiring = 0
         self.nodes = 0
         self.size = 0
+        self.on_expired: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return self._length
@@ -133,9 +135,15 @@ class RetainedMessages:
             topic = heappop(self._expiries)[1]
             message = self.get(topic)
             if message is not None and message.is_expired(now):
-                self.remove(topic)
+                self.expire(topic)
                 removed += 1
         return removed
+
+    def expire(self, topic: str) -> None:
+        """Retain nothing for this topic any more: its message has expired."""
+        self.remove(topic)
+        if self.on_expired is not None:
+            self.on_expired(topic)
 
     def _root(self, topic: str) -> Node:
         """Topics that begin with $ stand apart: no wildcard leads there [MQTT-4.7.2-1]."""
@@ -243,7 +251,7 @@ class RetainedCursor:
             if message is None:
                 continue
             if message.is_expired(now):
-                self._retained.remove(message.topic)
+                self._retained.expire(message.topic)
             else:
                 messages.append(message)
         return messages

@@ -30,6 +30,11 @@ class SharedGroup(Subscriber):
         self._places: dict[Subscriber, int] = {}
         self._next = 0
 
+    @property
+    def subscribers(self) -> list[Subscriber]:
+        """Its members."""
+        return list(self._places)
+
     def __len__(self) -> int:
         return len(self._members)
 

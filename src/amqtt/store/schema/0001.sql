@@ -3,7 +3,7 @@ CREATE TABLE store (version INTEGER NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE sessions (
     number INTEGER PRIMARY KEY,
     client_id TEXT NOT NULL,
-    user TEXT,
+    owner TEXT,
     expiry_interval INTEGER NOT NULL,
     ends_at REAL,
     checksum INTEGER NOT NULL
