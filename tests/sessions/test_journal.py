@@ -270,6 +270,19 @@ def test_nothing_leaves_a_link_that_is_withheld_until_the_commit(journal: Journa
     assert wire.end_turn() == [b"CONNACK", bytes(600), b"PINGRESP"]
 
 
+def test_a_link_is_withheld_over_commits_of_what_was_noted_before(journal: Journal) -> None:
+    wire = Wire()
+    journal.retain("t", message())
+    first = journal.take()
+    journal.session(journal.new_number(), StoredSession("c", None, 60))
+    journal.withhold(wire.link)
+    wire.link.send(b"CONNACK")
+    journal.committed(first.number)
+    assert wire.end_turn() == []
+    journal.committed(journal.take().number)
+    assert wire.end_turn() == [b"CONNACK"]
+
+
 def test_a_link_without_anything_to_wait_for_is_not_withheld(journal: Journal) -> None:
     wire = Wire()
     journal.withhold(wire.link)

@@ -38,7 +38,9 @@ class Bench:
     def __init__(self, authenticator: Authenticator | None = None, **limits: object) -> None:
         self.turn = Turn(lambda: None, 1000.0)
         settings = ServerSettings(limits=Limits(**limits))  # type: ignore[arg-type]
-        self.server = Server(settings, authenticator or Everybody(), self.turn)
+        self._settings = settings
+        self._authenticator = authenticator or Everybody()
+        self.server = Server(settings, self._authenticator, self.turn)
         self.faults: list[BaseException] = []
         self.server.events.on(Fault, lambda event: self.faults.append(event.exception))
 
@@ -74,6 +76,8 @@ class BenchClient:
         self._sent = b""
 
     def _flush(self) -> None:
+        if self.link.withheld:
+            return
         self._sent += b"".join(self.link.chunks)
         self.link.chunks.clear()
         self.link.size = 0

@@ -313,7 +313,7 @@ class Journal:
         lags = self.lags
         for link in held:
             link.keep_promises(number)
-            if link.owes or (lags and not link.closing):
+            if link.owes or link.withheld or (lags and not link.closing):
                 self._held.append(link)
             else:
                 link.held = False

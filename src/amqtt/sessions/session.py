@@ -201,7 +201,7 @@ class Session(Subscriber):
             packet = message.plain(self.version, link.turn.now)
         if self._is_too_large(packet):
             return True
-        if self.aliases is None:
+        if self.aliases is None or self.journal is None:
             link.send(packet)
         else:
             link.follow(packet)  # the packet that sets its Topic Alias may wait for a commit
@@ -244,17 +244,21 @@ class Session(Subscriber):
         self.counters.delivered += 1
 
     def _send_in_order(self, link: Link, outgoing: Outgoing, packet: bytes) -> None:
-        """Send a PUBLISH; one of QoS 2 when its Packet Identifier is durable, or it might come twice."""
+        """Send a PUBLISH; one of QoS 2 when its Packet Identifier is durable, or it might come twice.
+
+        Those of QoS 1 do not overtake it, though the standard has an order for each QoS only.
+        """
         journal = self.journal
-        if journal is not None and outgoing.qos == 2:
+        if journal is None:
+            link.send(packet)
+            return
+        if outgoing.qos == 1:
+            link.follow(packet)
+        else:
             journal.update(outgoing)
             journal.promise(link, packet)
-            if link.full:
-                journal.stall(self)
-        elif self.aliases is None:
-            link.send(packet)
-        else:
-            link.follow(packet)
+        if link.full:
+            journal.stall(self)
 
     def _forget(self, outgoing: Outgoing) -> None:
         """It need not outlast the Server any more."""
