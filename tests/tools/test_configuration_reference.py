@@ -7,7 +7,7 @@ import pytest
 from tools.configuration_reference import MARKED, renewed, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
-GROUPS = ["listeners", "tls", "auth", "topic-check", "limits", "trace", "others"]
+GROUPS = ["listeners", "tls", "auth", "topic-check", "persistence", "limits", "trace", "others"]
 
 
 def test_the_page_is_as_make_docs_writes_it() -> None:
