@@ -22,7 +22,7 @@ from amqtt.message import Message
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
-from amqtt.observe.figures import ProcessFigures, memory_limit
+from amqtt.observe.figures import ProcessFigures, memory_limit, memory_used
 from amqtt.observe.log import log_events
 from amqtt.observe.trace import Trace, TraceSettings
 from amqtt.server.events import Fault
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("amqtt.broker")
 
+LAG_INTERVAL = 0.25
+"""Seconds between two looks at how late the event loop comes."""
 QUEUES = 4
 """What waits for Sessions may take this part of the memory: the rest is for those who are there."""
 SHUTDOWN_TIMEOUT = 10.0
@@ -78,6 +80,8 @@ class Service:
         self._traces: list[Trace] = []
         self._http: dict[str, HttpListener] = {}
         self._started = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._memory = memory_limit()
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
         self._keeping: Keeping | None = None
@@ -167,6 +171,7 @@ class Service:
         self._begin_sys_topics()
         self._begin_traces(self.config.traces)
         self._arm()
+        self._look_at_lag()
 
     async def _open_store(self, house: House) -> None:
         """Go on where the last one ended, whoever that was."""
@@ -269,6 +274,9 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if self._sys_topics is not None:
             self._sys_topics.end()
             self._sys_topics = None
@@ -344,6 +352,18 @@ class Service:
         self._turn.now = house.clock()
         self._server.tick()
         self._arm()
+
+    def _look_at_lag(self, due: float | None = None) -> None:
+        """Tell the Server, every now and then, how late this comes and how much memory there is left."""
+        house = self._house
+        if house is None:
+            return
+        now = house.clock()
+        if due is not None:
+            self._turn.now = now
+            share = memory_used() / self._memory if self._memory else 0.0
+            self._server.lagged(max(0.0, now - due), share)
+        self._watch = house.loop.call_later(LAG_INTERVAL, self._look_at_lag, now + LAG_INTERVAL)
 
     def _report(self, fault: BaseException, connection: Connection | None) -> None:
         where = "accepting" if connection is None else f"Listener {connection.listener.name}"

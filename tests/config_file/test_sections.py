@@ -96,7 +96,7 @@ def test_every_limit_can_be_set_in_both_spellings() -> None:
         given[field.name] = (
             not default if isinstance(default, bool) else 200 if field.name != "maximum_qos" else 1
         )
-    given |= {"maximum_unsent_bytes": 4096}
+    given |= {"maximum_unsent_bytes": 4096, "memory_to_refuse_clients": 0.5}
     given = {name: float(value) if name.endswith("timeout") else value for name, value in given.items()}
     assert load({"limits": given}).limits == Limits(**given)
     assert load(

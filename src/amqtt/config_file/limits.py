@@ -33,6 +33,12 @@ _RANGES: Mapping[str, tuple[int, int]] = {
 }
 """Whole numbers that have a range of their own; the others are from 0 on."""
 _SHORTEST_TIME = 0.01
+_TIMES: Mapping[str, tuple[float, float]] = {
+    "lag_to_hold_publishers": (0, _LONG),
+    "lag_to_refuse_clients": (0, _LONG),
+    "lag_to_drop_qos_0": (0, _LONG),
+}
+"""Times that may be 0."""
 
 
 def read_limits(section: Section, top: Section) -> Limits:
@@ -73,6 +79,8 @@ def _adopt(top: Section, key: str, names: tuple[str, ...], given: dict[str, Any]
 def _reader(name: str, default: object) -> Callable[[object], object]:
     if isinstance(default, bool):
         return values.switch
+    if name == "memory_to_refuse_clients":
+        return values.share
     if isinstance(default, float):
-        return values.seconds(_SHORTEST_TIME, _LONG)
+        return values.seconds(*_TIMES.get(name, (_SHORTEST_TIME, _LONG)))
     return values.whole(*_RANGES.get(name, (0, _MUCH)))

@@ -60,6 +60,13 @@ def seconds(minimum: float, maximum: float) -> Callable[[object], float]:
     return read
 
 
+def share(value: object) -> float:
+    """A part of something: 0 is nothing of it, 1 all of it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"it must be a number from 0 to 1, not {value!r}")
+    return value
+
+
 def text(value: object) -> str:
     """Text that is not empty."""
     if not isinstance(value, str):

@@ -4,6 +4,7 @@ from typing import Final
 
 from amqtt.server.authentication import ask
 from amqtt.server.disconnect import close, refuse
+from amqtt.server.overload import REFUSES_CLIENTS
 from amqtt.server.realm import Realm
 from amqtt.server.reserved import strip_reserved
 from amqtt.server.state import AUTHENTICATING, ConnectionState
@@ -33,6 +34,10 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
         if fault.limit:
             realm.exceeded(fault.limit, packet.client_id, state.peer)
         refuse(realm, state, fault.reason_code, str(fault))
+        return
+    if realm.overload.level >= REFUSES_CLIENTS:
+        realm.exceeded("lag_to_refuse_clients", packet.client_id, state.peer)
+        refuse(realm, state, ReasonCode.SERVER_BUSY, "the Server is overloaded; come back later")
         return
     reason_code, limit = realm.bans.refusal(state.peer, packet, realm.turn.now)
     if reason_code:

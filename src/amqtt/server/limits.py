@@ -91,5 +91,14 @@ class Limits:
     that cannot keep its connection may need 15."""
     ban_time: float = 300.0
     """How long a ban lasts: the one address as the one user, or Client, is refused without a question."""
+    lag_to_hold_publishers: float = 0.1
+    """How late the event loop may come, three times in a row, before the Clients that send most are read
+    from less. 0, here and below: never."""
+    lag_to_refuse_clients: float = 0.5
+    """The same before newcomers are refused (0x89)."""
+    lag_to_drop_qos_0: float = 2.0
+    """The same before messages of QoS 0 are dropped."""
+    memory_to_refuse_clients: float = 0.9
+    """The part of the memory that the broker may use of which newcomers are refused."""
     validate_payload_format: bool = False
     """Whether a payload that says it is UTF-8 (Payload Format Indicator 1) is checked to be."""

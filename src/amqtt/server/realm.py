@@ -8,6 +8,7 @@ from amqtt.server.bans import Bans
 from amqtt.server.deadlines import Deadline, Deadlines
 from amqtt.server.events import Events, LimitExceeded, MessageQueued
 from amqtt.server.exceeded import Exceeded
+from amqtt.server.overload import Overload
 from amqtt.server.router import Router
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
@@ -41,6 +42,7 @@ class Realm:
         self.counters = Counters()
         self.excess = Exceeded()
         self.bans = Bans(limits)
+        self.overload = Overload(limits)
         self.sessions: dict[str, Session] = {}
         self.connected: dict[str, ConnectionState] = {}
         self.tree = SubscriptionTree()

@@ -13,6 +13,7 @@ from amqtt.server.disconnect import close, delay_will, disconnect, end
 from amqtt.server.events import Events, Fault, PacketReceived
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
+from amqtt.server.overload import DROPS_QOS_0
 from amqtt.server.publish import puback, pubcomp, publish, publish_run, pubrec, pubrel, resolved_topic
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
@@ -51,6 +52,8 @@ from amqtt.wire.packets import (
 from amqtt.wire.reasons import ReasonCode
 
 PINGRESP: Final = b"\xd0\x00"
+CREDIT: Final = 0.1
+"""Seconds for which one of the heaviest publishers is not read from while the Server is overloaded."""
 RETAINED_AT_ONCE: Final = 1_000
 """Retained messages of one look at them, for the embedding program."""
 
@@ -208,10 +211,24 @@ class Server:
         if packets:
             self.counters.packets_received += len(packets)
             state.last_heard = self.turn.now
+        if self.realm.overload.level == DROPS_QOS_0:
+            packets = self.realm.overload.spared(packets)
         if state.meter is None:
             self._act(state, packets)
         else:
             self._act_at_rate(state, state.meter, packets)
+
+    def lagged(self, seconds: float, memory_share: float = 0.0) -> None:
+        """The event loop came so late; the process uses this part (0 to 1) of the memory it may use."""
+        overload = self.realm.overload
+        overload.look(seconds, memory_share, self.turn.now)
+        if not overload.is_suspected:
+            overload.forget()
+            return
+        heaviest = overload.heaviest(self.realm.connected.values())
+        for state in heaviest if overload.level else ():
+            self.realm.exceeded("lag_to_hold_publishers", state.client_id, state.peer)
+            self.pause(state, self.turn.now + CREDIT)
 
     def _act_at_rate(self, state: ConnectionState, meter: Meter, packets: list[Arrived]) -> None:
         """Act on as many packets as the publish rate allows now; the others wait, or end it."""

@@ -118,6 +118,8 @@ class SysTopics:
         """How often each Limit was exceeded, once it was."""
         for limit, count in self._realm.excess.counts.items():
             yield f"limits/{limit.replace('_', '-')}/exceeded", count
+        yield "overload/level", self._realm.overload.level
+        yield "overload/messages/dropped", self._realm.overload.dropped
 
     def _load(self, now: float) -> Iterator[tuple[str, object]]:
         """Figures per minute, smoothed exponentially as Mosquitto does."""
