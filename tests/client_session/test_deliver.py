@@ -128,6 +128,15 @@ def test_the_server_must_keep_to_receive_maximum() -> None:
     assert last.reason_code == 0x93
 
 
+def test_what_came_beyond_receive_maximum_was_not_received() -> None:
+    bench = connected(receive_maximum=1, reads=False)
+    bench.give(Publish("a", b"1", 2, packet_id=1), Publish("a", b"2", 2, packet_id=2))
+    bench.client.take(bench.delivered[0])
+    bench.connect(session_present=True)
+    bench.give(Publish("a", b"1", 2, dup=True, packet_id=1), Publish("a", b"2", 2, dup=True, packet_id=2))
+    assert bench.payloads() == [b"1", b"2"]
+
+
 def test_what_was_taken_while_away_does_not_count_against_receive_maximum() -> None:
     bench = connected(reads=False, receive_maximum=1)
     bench.give(Publish("a", b"1", 1, packet_id=1))

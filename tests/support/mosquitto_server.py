@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.commands import Commands, Running
+from support.served import DEADLINE
 from support.tls import Authority
 
 
@@ -34,7 +35,7 @@ class MosquittoServer:
         lines = [
             "allow_anonymous true", "per_listener_settings false", "persistence true", "user root",
             "set_tcp_nodelay true",
-            f"persistence_location {self._folder}/", "autosave_interval 1", "autosave_on_changes true",
+            f"persistence_location {self._folder}/", "connection_messages false",
             f"listener {ports['tcp']} 127.0.0.1",
             f"listener {ports['ws']} 127.0.0.1", "protocol websockets",
             f"listener 0 {self.path}",
@@ -50,6 +51,12 @@ class MosquittoServer:
         self._running = self._commands.start("mosquitto", "-c", self._config)
         while " running" not in self._running.line(of_errors=True):
             pass
+
+    def stop(self) -> None:
+        """Let it stop in good order: it keeps what it has."""
+        assert self._running is not None
+        self._running.process.terminate()
+        self._running.process.wait(DEADLINE)
 
     def kill(self) -> None:
         """End it the way a power cut does."""

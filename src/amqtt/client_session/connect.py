@@ -68,10 +68,12 @@ def connack(state: ClientState, packet: Connack) -> None:
     state.begun = True
     _attach(state, limits)
     state.application.accepted(packet, lost)
+    # After the Subscriptions that the program makes again: it may want what it publishes itself.
+    state.session.pump()
 
 
 def _attach(state: ClientState, limits: ServerLimits) -> None:
-    """Bind the Session to the Network Connection, and send what it owes the Server."""
+    """Bind the Session to the Network Connection, on this Server's terms."""
     connection = state.connection
     assert connection is not None
     settings = state.settings
@@ -86,7 +88,6 @@ def _attach(state: ClientState, limits: ServerLimits) -> None:
     )
     if limits.maximum_qos < 2 or not limits.retain_available:
         _drop_unsupported(state, limits)
-    session.pump()
 
 
 def _start_anew(state: ClientState) -> list[AcceptedSubscription]:

@@ -29,12 +29,14 @@ def publish_arrived(state: ClientState, packet: Publish) -> None:
         if packet.packet_id in state.session.received:
             _arrived_again(state, packet.packet_id)
             return
+        _check_quota(state)
         state.session.received.add(packet.packet_id)
         state.counters.inflight_in += 1
     elif packet.dup and packet.packet_id in state.held:
         _arrived_again(state, packet.packet_id)
         return
-    _check_quota(state)
+    else:
+        _check_quota(state)
     message = ReceivedMessage(packet, topic)
     message.arrive(state.connections)
     state.held[packet.packet_id] = message

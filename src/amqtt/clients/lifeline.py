@@ -110,6 +110,8 @@ class Lifeline:
         """Open a Network Connection and have it accepted; ConnectError says why not."""
         settings = self._settings
         connection = await self._door.open(self, self._turn, settings)
+        if connection.closed.done():
+            raise ConnectError(f"cannot connect to {self._door.address}: the Server closed it at once")
         self._connection = connection
         answer: asyncio.Future[Connack] = self._loop.create_future()
         self._answer = answer
