@@ -30,6 +30,7 @@ from amqtt.wire.packets import (
 from amqtt.wire.properties import Properties
 from simulation.ledger import Ledger, Reading, Violation
 from simulation.line import Line
+from simulation.plugins import Door
 from support.raw_client import properties
 
 MOST_UNACKNOWLEDGED = 20
@@ -54,7 +55,7 @@ class Client:
     `outgoing` and `incoming` are its Session State, which outlasts Network Connections and crashes.
     """
 
-    def __init__(self, client_id: str, version: int, random: Random, ledger: Ledger) -> None:
+    def __init__(self, client_id: str, version: int, random: Random, ledger: Ledger, door: Door) -> None:
         self.client_id = client_id
         self.version = version
         self.line: Line | None = None
@@ -66,6 +67,7 @@ class Client:
         self.said: list[str] = []
         self._random = random
         self._ledger = ledger
+        self._door = door
         self._packet_id = 0
         self._known_session: Session | None = None
 
@@ -174,7 +176,7 @@ class Client:
         size = len(encode(packet, self.version))
         self._require(size <= self._maximum_packet_size, f"a PUBLISH of {size} bytes is above its maximum")
         topic = self._topic(packet)
-        self._require(self._session_may_receive(topic), f"a PUBLISH to {topic}, which it may not have")
+        self._require(self._may_receive(topic), f"a PUBLISH to {topic}, which it may not have")
         if packet.qos:
             self._take(packet)
         else:
@@ -190,8 +192,9 @@ class Client:
             self._session(), self._reading, topic, packet.payload, packet.qos, packet.dup
         )
 
-    def _session_may_receive(self, topic: str) -> bool:
-        return self._session().permissions.may_receive(topic)
+    def _may_receive(self, topic: str) -> bool:
+        assert self.line is not None
+        return not self._door.granted[self.line.state.peer.port].forbids(topic)
 
     def _take(self, packet: Publish) -> None:
         packet_id = packet.packet_id

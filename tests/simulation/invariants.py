@@ -4,6 +4,9 @@ from amqtt.server.server import Server
 from amqtt.server.state import CLOSED
 from simulation.ledger import Violation
 
+SLACK = 2_200
+"""Bytes that a Link may hold beyond its maximum: one packet, and answers to what was read at once."""
+
 
 def require(truth: bool, otherwise: str) -> None:
     """Violation, otherwise."""
@@ -21,6 +24,9 @@ def check_state(server: Server) -> None:
         require(state.phase != CLOSED, f"{client_id} is connected and closed")
         assert session is not None
         require(session.link is state.link, f"{client_id}: the Session writes to another Network Connection")
+        assert session.link is not None
+        most = limits.maximum_unsent_bytes + SLACK
+        require(session.link.size <= most, f"{client_id}: {session.link.size} bytes wait in its Link")
         require(client_id not in realm.session_ends, f"{client_id} is connected and about to expire")
     inflight_out = inflight_in = queued = queued_bytes = 0
     for client_id, session in realm.sessions.items():

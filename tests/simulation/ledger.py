@@ -34,13 +34,16 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 class Copy:
-    """One time that a message was routed, and the shared groups that it was for."""
+    """One time that a message was routed: to these Sessions at this QoS, and to these shared groups."""
 
-    __slots__ = ("groups", "sequence", "topic")
+    __slots__ = ("groups", "sequence", "sessions", "topic")
 
-    def __init__(self, sequence: int, topic: str, groups: list[SharedGroup]) -> None:
+    def __init__(
+        self, sequence: int, topic: str, sessions: dict[Session, int], groups: list[SharedGroup]
+    ) -> None:
         self.sequence = sequence
         self.topic = topic
+        self.sessions = sessions
         self.groups = groups
 
 
@@ -76,20 +79,36 @@ class Ledger:
             return
         self._sequence += 1
         copies = self.routed.setdefault(payload, [])
-        copies.append(Copy(self._sequence, message.topic, self._groups(message.topic)))
+        copies.append(
+            Copy(self._sequence, message.topic, self._takers(message), self._groups(message.topic))
+        )
         if len(copies) > 1 and message.qos != 1:
             raise Violation(f"{payload!r} of QoS {message.qos} was routed twice")
         if message.qos and message.expires_at == NEVER:
-            self._owe(message, payload)
+            self._owe(copies[-1], payload, message.qos)
 
-    def _owe(self, message: Message, payload: bytes) -> None:
-        realm = self._server.realm
-        for session in realm.sessions.values():
-            if self._is_due(session, message):
+    def _owe(self, copy: Copy, payload: bytes, qos: int) -> None:
+        for session, granted in copy.sessions.items():
+            if granted:
                 self.owed.setdefault(session, Counter())[payload] += 1
         # What one member has of QoS 2 no other may have, not even when its Session ends.
-        for group in self.routed[payload][-1].groups if message.qos == 1 else ():
+        for group in copy.groups if qos == 1 else ():
             self.owed_by_groups.setdefault(group, Counter())[payload] += 1
+
+    def _takers(self, message: Message) -> dict[Session, int]:
+        """Whose own Subscriptions match it, and at which QoS each is to have it [MQTT-3.3.5-1]."""
+        takers = {}
+        for session in self._server.realm.sessions.values():
+            granted = [
+                subscription.qos
+                for written, subscription in session.subscriptions.items()
+                if not split_shared(written)[0]
+                and not (subscription.no_local and message.publisher == session.client_id)
+                and matches(subscription.topic_filter, message.topic)
+            ]
+            if granted and session.permissions.may_receive(message.topic):
+                takers[session] = min(message.qos, max(granted))
+        return takers
 
     def _groups(self, topic: str) -> list[SharedGroup]:
         found = [self._server.realm.shared.group(*name) for name in GROUPS]
@@ -124,6 +143,8 @@ class Ledger:
             return
         if topic.startswith(REPLAYED):
             return
+        if all(copy.sessions.get(session) != qos for copy in copies):
+            raise Violation(f"{payload!r} came at QoS {qos}, which it was not granted")
         if qos != 1 or not dup:
             self._check_once(arrived, payload, qos, len(copies))
         self._check_order(reading, topic, payload, qos, copies)

@@ -33,9 +33,7 @@ class Line:
     @property
     def carries_up(self) -> bool:
         """Whether the Server would read something from it now."""
-        if self.cut or self.is_held or self.ended_by_server or self.state.pending is not None:
-            return False
-        return bool(self.up)
+        return bool(self.up) and not (self.cut or self.is_held or self.ended_by_server)
 
     def _flush(self) -> None:
         link = self.link

@@ -36,8 +36,12 @@ class Grants(Permissions):
         self._restricted = restricted
         self._raises = raises
 
+    def forbids(self, topic: str) -> bool:
+        """Whether they say no to this topic, one way or the other."""
+        return self._restricted and topic == FORBIDDEN
+
     def _may(self, topic: str) -> bool:
-        if not self._restricted or topic != FORBIDDEN:
+        if not self.forbids(topic):
             return True
         if self._raises:
             raise PluginTrouble(topic)
@@ -60,22 +64,26 @@ class Grants(Permissions):
 
 
 class Door(Authenticator):
-    """Lets in whom chance favours; with `is_calm` everybody, at once and with everything granted."""
+    """Lets in whom chance favours; with `is_calm` everybody, at once and with everything granted.
+
+    `granted` is what was granted on each Network Connection, by the port of its Peer.
+    """
 
     def __init__(self, random: Random, trouble: float) -> None:
         self.is_calm = False
+        self.granted: dict[int, Grants] = {}
         self._random = random
         self._trouble = trouble
 
     def authenticate(self, request: ConnectRequest) -> Answer | Awaitable[Answer]:
         random = self._random
         user = request.client_id
+        grants = Grants(user, random.random() < 0.3, random.random() < 0.5, random.random() < 0.2)
         if self.is_calm:
-            return Accepted(Grants(user, False, False, False))
-        accepted = Accepted(
-            Grants(user, random.random() < 0.3, random.random() < 0.5, random.random() < 0.2)
-        )
-        if random.random() >= self._trouble:
+            grants = Grants(user, False, False, False)
+        self.granted[request.peer.port] = grants
+        accepted = Accepted(grants)
+        if self.is_calm or random.random() >= self._trouble:
             return accepted
         return self._some_trouble(accepted)
 

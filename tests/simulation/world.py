@@ -44,7 +44,7 @@ class World:
         self.ledger = Ledger(self.server)
         self.lines: list[Line] = []
         self.clients = [
-            Client(f"c{number}", random.choice((MQTT_5, MQTT_5, MQTT_3_1_1)), random, self.ledger)
+            Client(f"c{number}", random.choice((MQTT_5, MQTT_5, MQTT_3_1_1)), random, self.ledger, self.door)
             for number in range(random.randint(2, 4))
         ]
         self.sent: dict[bytes, str] = {}
@@ -93,12 +93,14 @@ class World:
                 if client.line is line:
                     client.forget_line()
 
-    def answer_all(self) -> None:
-        """Every plugin that still thinks comes to an answer."""
-        for line in self.lines:
-            while not line.cut and (pending := line.state.pending) is not None:
+    def _answer_all(self) -> bool:
+        """Let every plugin that still thinks come to an answer; whether there was any."""
+        waiting = [line for line in self.lines if not line.cut and line.state.pending is not None]
+        for line in waiting:
+            while (pending := line.state.pending) is not None:
                 assert isinstance(pending, Later)
                 line.answer(pending.answer)
+        return bool(waiting)
 
     def pass_time(self, seconds: float) -> None:
         """Let the clock run, doing what is due on the way; what was held back is read again."""
@@ -115,10 +117,12 @@ class World:
     # -- the end
 
     def settle(self) -> None:
-        """Everybody comes back, reads and acknowledges all; then nothing may be missing."""
-        self.tell("everybody comes back")
+        """Everybody reads all, comes back and reads what is left; then nothing may be missing."""
+        self.tell("everybody reads")
         self.door.is_calm = True
-        self.answer_all()
+        self._come_to_rest()
+        self._check_that_nobody_is_stuck()
+        self.tell("everybody comes back")
         for line in self.lines:
             line.lose()
         self.drop_old_lines()
@@ -126,6 +130,7 @@ class World:
             client.open(self.line(), plain_connect(client, False, 1000))
         self._come_to_rest()
         check_state(self.server)
+        self._check_that_nobody_is_stuck()
         self._check_promises()
         self._check_what_is_owed()
 
@@ -153,7 +158,7 @@ class World:
 
     def _carry_everything(self) -> bool:
         """Whether there was anything to carry, or to acknowledge."""
-        busy = False
+        busy = self._answer_all()
         for line in list(self.lines):
             if line.carries_up:
                 line.carry_up(EVERYTHING)
@@ -167,9 +172,21 @@ class World:
             if client.todo:
                 client.acknowledge(EVERYTHING)
                 busy = True
-        self.answer_all()
         self.drop_old_lines()
         return busy
+
+    def _check_that_nobody_is_stuck(self) -> None:
+        """Whoever reads and acknowledges everything has nothing waiting for it in the end."""
+        for client in self.clients:
+            if client.line is None or not client.is_accepted:
+                continue
+            session = client.line.state.session
+            assert session is not None
+            waiting = len(session.backlog), len(session.inflight), len(session.retained)
+            if any(waiting):
+                raise Violation(
+                    f"{client.client_id} is not sent what waits for it (queued, sent, retained: {waiting})"
+                )
 
     def _check_promises(self) -> None:
         for client in self.clients:
