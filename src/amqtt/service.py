@@ -25,6 +25,7 @@ from amqtt.net.listeners import open_listener
 from amqtt.observe.figures import ProcessFigures, memory_limit, memory_used
 from amqtt.observe.log import log_events
 from amqtt.observe.trace import Trace, TraceSettings
+from amqtt.reloading import Retired, certificates, left_alone, renew_permissions
 from amqtt.server.events import Fault
 from amqtt.server.server import Server
 from amqtt.server.settings import ServerSettings
@@ -67,6 +68,7 @@ class Service:
     """
 
     def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
+        self._source = config
         self.config = self._read_config(config)
         self._turn = Turn(_nobody_waits, clock.now())
         self._server = Server(_with_memory(self.config.server), NotStarted(), self._turn)
@@ -78,6 +80,7 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._sys_topics: SysTopics | None = None
         self._traces: list[Trace] = []
+        self._retired = Retired()
         self._http: dict[str, HttpListener] = {}
         self._started = 0.0
         self._watch: asyncio.TimerHandle | None = None
@@ -197,6 +200,11 @@ class Service:
             self._sys_topics = topics
             topics.begin()
 
+    def _end_sys_topics(self) -> None:
+        if self._sys_topics is not None:
+            self._sys_topics.end()
+            self._sys_topics = None
+
     def _begin_traces(self, settings: Sequence[TraceSettings]) -> None:
         """Have these traces, and none that was there before."""
         for trace in self._traces:
@@ -220,6 +228,44 @@ class Service:
         logger.info("%s", self.config.who_may_connect)
         if self._keeping is not None:
             logger.info("Sessions and retained messages are kept in %s", self._keeping.file)
+
+    def reload(self, config: Config | Mapping[str, object] | str | Path | None = None) -> Sequence[str]:
+        """Read the configuration again, or another one, and go by it: users, rules, certificates, limits.
+
+        What it says otherwise and only a restart changes is returned, a sentence each. Raises
+        BrokerError where it cannot be used; then everything is as it was before. Clients stay
+        connected, unless their user would not be let in any more. Limits count for connections
+        and Sessions that begin afterwards.
+        """
+        source = self._source if config is None else config
+        old, new = self.config, self._read_config(source)
+        if self._house is None:
+            self._source, self.config = source, new
+            self._server.adopt(_with_memory(new.server))
+            return ()
+        self.config = new
+        try:
+            authenticator = self._access()
+            contexts = certificates(new, self._listeners)
+        except BaseException:
+            self.config = old
+            raise
+        self._source = source
+        self._turn.now = self._house.clock()
+        self._retired.add(self._authenticator, new.limits.authentication_timeout)
+        self._authenticator = self._server.authenticator = authenticator
+        for name, context in contexts.items():
+            self._listeners[name].renew_tls(context)
+        self._server.adopt(_with_memory(new.server))
+        self._house.limits = new.limits
+        renew_permissions(self._server.realm, authenticator)
+        if old.sys_interval != new.sys_interval:
+            self._end_sys_topics()
+            self._begin_sys_topics()
+        if old.traces != new.traces:
+            self._begin_traces(new.traces)
+        self._arm()
+        return left_alone(old, new)
 
     async def shutdown(self) -> None:
         """Stop serving: say so to every Client, let it take what it was sent, close everything.
@@ -277,9 +323,7 @@ class Service:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        if self._sys_topics is not None:
-            self._sys_topics.end()
-            self._sys_topics = None
+        self._end_sys_topics()
         self._begin_traces(())
         self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits
@@ -290,6 +334,7 @@ class Service:
         self._authenticator = None
         if isinstance(authenticator, Closable):
             await authenticator.close()
+        await self._retired.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -70,7 +70,7 @@ def test_a_receiver_that_cannot_be_judged_gets_nothing_and_the_others_do(bench: 
 def test_a_will_that_can_no_longer_be_judged_is_dropped_and_the_session_ends(bench: Bench) -> None:
     client = bench.connected("client", username="fine", will=WillFields("w", b"x"))
     session = bench.server.realm.sessions["client"]
-    session.permissions._permissions._question = "publish"  # type: ignore[attr-defined]
+    session.permissions.inner._question = "publish"  # type: ignore[attr-defined]
     client.lose()
     assert "client" not in bench.server.realm.sessions
     assert [str(fault) for fault in bench.faults] == ["publish"]

@@ -17,3 +17,7 @@ class Anonymous(Authenticator):
         if self.allow_anonymous or request.username:
             return Accepted(Permissions(request.username or None))
         return Refusal(reason="anonymous Clients are not allowed")
+
+    def keeps(self, user: str | None) -> bool | None:
+        """Whether a Client without a user name may stay; of those with one it knows nothing."""
+        return self.allow_anonymous if user is None else None

@@ -28,6 +28,14 @@ class Closable(Protocol):
         """Let it go."""
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """An Authenticator that knows, without a password, whether somebody who is in may stay."""
+
+    def keeps(self, user: str | None) -> bool | None:
+        """True: yes. False: it would refuse this user. None: it has no opinion."""
+
+
 class Authenticators(Authenticator):
     """Asks its members in their order; the first that refuses ends it.
 
@@ -54,6 +62,18 @@ class Authenticators(Authenticator):
                 if exchange is not None:
                     return _Exchange(name, exchange, self._policy, request)
         return None
+
+    def keeps(self, user: str | None) -> bool:
+        """Whether a Client of this user, who is in already, would still be let in.
+
+        One who knows the user is enough: each of them has its own way to prove who one is.
+        """
+        opinions = [member.keeps(user) for _, member in self._members if isinstance(member, Keeper)]
+        return True in opinions or False not in opinions
+
+    def renewed(self, permissions: Permissions, request: ConnectRequest) -> Permissions:
+        """What a Client that is in already may do by the present rules."""
+        return self._policy.renewed(permissions, request)
 
     async def close(self) -> None:
         """Close the members that can be closed."""

@@ -54,10 +54,13 @@ class CredentialFile(Generic[Secret]):
         """Whether the file was looked at less than a second ago."""
         return self._clock() - self._looked < SECONDS_BETWEEN_LOOKS
 
-    def refreshed(self) -> Mapping[str, Secret]:
-        """The users, read again if the file has changed; any thread may ask."""
+    def refreshed(self, at_once: bool = False) -> Mapping[str, Secret]:
+        """The users, read again if the file has changed; any thread may ask.
+
+        It is looked at once a second, or `at_once`.
+        """
         with self._lock:
-            if not self.is_recent:
+            if at_once or not self.is_recent:
                 self._looked = self._clock()
                 self._read_if_changed()
             return self.users

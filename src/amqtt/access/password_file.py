@@ -54,6 +54,10 @@ class PasswordFile(Authenticator):
             return Refusal(ReasonCode.SERVER_BUSY, "too many passwords are waiting to be verified")
         return self._verified(request.username, password)
 
+    def keeps(self, user: str | None) -> bool | None:
+        """Whether the user is still in the file."""
+        return None if not user else user in self._file.refreshed(at_once=True)
+
     async def close(self) -> None:
         """End its threads; what they are verifying is waited for, what waits for them is given up."""
         pool, self._pool = self._pool, None
@@ -124,3 +128,7 @@ class NoUsers(Authenticator):
     def authenticate(self, request: ConnectRequest) -> Answer:
         """Answer a CONNECT at once."""
         return Refusal(ReasonCode.BAD_USER_NAME_OR_PASSWORD) if request.username else None
+
+    def keeps(self, user: str | None) -> bool | None:
+        """It knows nobody who has a name."""
+        return False if user else None

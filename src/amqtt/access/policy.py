@@ -58,10 +58,10 @@ class All(Awaitable[None]):
     """Waits for several things, one after the other."""
 
     def __init__(self, parts: Sequence[Awaitable[object]]) -> None:
-        self._parts = parts
+        self.parts = parts
 
     def __await__(self) -> Generator[object, None, None]:
-        for part in self._parts:
+        for part in self.parts:
             yield from part.__await__()
 
 
@@ -130,7 +130,7 @@ class SharedPermissions(Permissions):
 
     def __init__(self, user: str | None, parts: Sequence[Permissions]) -> None:
         super().__init__(user)
-        self._parts = tuple(parts)
+        self.parts = tuple(parts)
         self._asking = tuple(part for part in parts if part.asks)
         self.receives_everything = all(part.receives_everything for part in parts)
         self.asks = bool(self._asking)
@@ -145,15 +145,24 @@ class SharedPermissions(Permissions):
 
     def may_publish(self, topic: str, retain: bool) -> bool:
         """Whether each of them allows it."""
-        return all(part.may_publish(topic, retain) for part in self._parts)
+        return all(part.may_publish(topic, retain) for part in self.parts)
 
     def may_subscribe(self, topic_filter: str, qos: int) -> int:
         """The lowest QoS that any of them grants, -1 where one refuses."""
-        return min(part.may_subscribe(topic_filter, qos) for part in self._parts)
+        return min(part.may_subscribe(topic_filter, qos) for part in self.parts)
 
     def may_receive(self, topic: str) -> bool:
         """Whether each of them allows it."""
-        return all(part.receives_everything or part.may_receive(topic) for part in self._parts)
+        return all(part.receives_everything or part.may_receive(topic) for part in self.parts)
+
+
+def without_topics(permissions: Permissions) -> list[Permissions]:
+    """The parts of these Permissions that are none of topic plugins, and restrict somebody."""
+    if isinstance(permissions, SharedPermissions):
+        return [part for part in permissions.parts if not isinstance(part, CheckedPermissions)]
+    if type(permissions) is Permissions or isinstance(permissions, CheckedPermissions):
+        return []
+    return [permissions]
 
 
 class Policy:
@@ -182,3 +191,7 @@ class Policy:
         if len(parts) == 1 and parts[0].user == user:
             return parts[0]
         return SharedPermissions(user, parts)
+
+    def renewed(self, permissions: Permissions, request: ConnectRequest) -> Permissions:
+        """What a Client that is in already may do by this policy; `request` says who it is."""
+        return self.permissions([Permissions(permissions.user), *without_topics(permissions)], request)

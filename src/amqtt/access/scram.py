@@ -114,6 +114,14 @@ class Scram(Authenticator):
         """The users of a scram-file; BrokerError names the lines that it cannot be read for."""
         return cls(CredentialFile(path, key, read_credential))
 
+    def keeps(self, user: str | None) -> bool | None:
+        """Whether the user is still in the file."""
+        if not user:
+            return None
+        if isinstance(self._users, CredentialFile):
+            return user in self._users.refreshed(at_once=True)
+        return user in self._users
+
     def authenticate(self, request: ConnectRequest) -> Answer:
         """None: without an Authentication Method it is not its to say."""
         return None

@@ -8,7 +8,7 @@ from amqtt.cli import acl, certificates, passwords
 from amqtt.cli.check import check
 from amqtt.cli.convert import convert_mosquitto
 from amqtt.cli.logs import LogFormat
-from amqtt.cli.serve import Config, Debug, Format, serve
+from amqtt.cli.serve import Config, Debug, Format, Watch, serve
 from amqtt.cli.version import version_line
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -32,12 +32,13 @@ def start(
     config: Config = None,
     debug: Debug = False,
     log_format: Format = LogFormat.TEXT,
+    watch: Watch = True,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version.")
     ] = False,
 ) -> None:
     """Run an MQTT broker in the foreground, on 127.0.0.1:1883 unless a configuration says otherwise."""
     if context.invoked_subcommand is None:
-        serve(config, debug, log_format)
+        serve(config, debug, log_format, watch)
     elif config is not None or debug:
         raise typer.BadParameter("before a command, -c is for running a broker, and so is -d", context)

@@ -10,7 +10,8 @@ import typer
 from amqtt.broker import Broker
 from amqtt.cli.logs import LogFormat, configure_logging
 from amqtt.cli.loops import run
-from amqtt.cli.signals import on_first_signal
+from amqtt.cli.reload import Reloading
+from amqtt.cli.signals import on_first_signal, on_hangup
 from amqtt.cli.state import state_file
 from amqtt.errors import BrokerError
 
@@ -26,11 +27,21 @@ Debug = Annotated[bool, typer.Option("-d", "--debug", help="Log more.")]
 Format = Annotated[LogFormat, typer.Option("--log-format", help="How to write the log.")]
 
 
-def serve(config: Config = None, debug: Debug = False, log_format: Format = LogFormat.TEXT) -> None:
+Watch = Annotated[
+    bool, typer.Option("--watch/--no-watch", help="Read files that change again.")
+]
+
+
+def serve(
+    config: Config = None,
+    debug: Debug = False,
+    log_format: Format = LogFormat.TEXT,
+    watch: Watch = True,
+) -> None:
     """Run an MQTT broker in the foreground; the same as amqtt without a command."""
     configure_logging(debug, log_format)
     try:
-        run(serve_until_signal(config))
+        run(serve_until_signal(config, watch))
     except BrokerError as error:
         typer.echo(f"amqtt: {error}", err=True)
         raise typer.Exit(1) from None
@@ -38,13 +49,19 @@ def serve(config: Config = None, debug: Debug = False, log_format: Format = LogF
         logging.shutdown()
 
 
-async def serve_until_signal(config: Path | None) -> None:
+async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     """Run the Broker of this configuration until SIGINT or SIGTERM; BrokerError if it cannot start."""
     stop = asyncio.Event()
     on_first_signal(stop.set)
     broker = Broker(config)
     broker.keep_in(state_file())
+    reloading = Reloading(broker, config)
+    # Before it runs, the configuration is new enough.
+    on_hangup(lambda: broker.is_running and reloading.reload())
     async with broker:
+        watching = asyncio.create_task(reloading.watch()) if watch else None
         await stop.wait()
+        if watching is not None:
+            watching.cancel()
         logger.info("Stopping; a second signal stops at once")
     logger.info("Stopped")

@@ -7,6 +7,12 @@ from collections.abc import Callable
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
+def on_hangup(reload: Callable[[], object]) -> None:
+    """Call `reload` in the running loop at each SIGHUP, where there is such a signal."""
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
 def on_first_signal(stop: Callable[[], None]) -> None:
     """Call `stop` in the running loop at the first SIGINT or SIGTERM; the second one kills the process."""
     loop = asyncio.get_running_loop()

@@ -26,7 +26,10 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
-    """Accepts from `listening`, which is bound and listens, and owns it until `stop`."""
+    """Accepts from `listening`, which is bound and listens, and owns it until `stop`.
+
+    `tls` may be replaced at any time; it counts for those who come then.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,7 @@ class Acceptor:
         make_connection: "Callable[[], Connection]",
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._tls = tls
+        self.tls = tls
         self._listening = listening
         self._house = house
         self._make_connection = make_connection
@@ -99,9 +102,9 @@ class Acceptor:
     async def _connect(self, connection: "Connection", accepted: socket.socket) -> None:
         """Make the transport, TLS handshake and all; it owns the accepted socket from here on."""
         self._unowned.discard(accepted)
-        timeout = None if self._tls is None else self._house.limits.connect_timeout
+        timeout = None if self.tls is None else self._house.limits.connect_timeout
         await self._house.loop.connect_accepted_socket(
-            lambda: connection, accepted, ssl=self._tls, ssl_handshake_timeout=timeout
+            lambda: connection, accepted, ssl=self.tls, ssl_handshake_timeout=timeout
         )
 
     def _wait_for_better_days(self, failed: OSError) -> None:

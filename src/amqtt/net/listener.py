@@ -40,6 +40,13 @@ class Listener:
         self._acceptors.append(acceptor)
         self._removal = removal
 
+    def renew_tls(self, tls: ssl.SSLContext) -> None:
+        """Show who comes from now on these certificates; a Listener without TLS has none."""
+        if self.tls is not None:
+            self.tls = tls
+            for acceptor in self._acceptors:
+                acceptor.tls = tls
+
     def admit(self) -> bool:
         """Count one more Network Connection; False: there are enough."""
         maximum = self.settings.max_connections

@@ -12,7 +12,7 @@ from amqtt.net.tcp import tcp_sockets
 from amqtt.net.tls import server_context
 from amqtt.net.unix import unix_socket
 
-__all__ = ["Listener", "ListenerError", "open_listener"]
+__all__ = ["Listener", "ListenerError", "open_listener", "tls_of"]
 
 _ALPN = {"tcp": ["mqtt"], "ws": ["http/1.1"]}
 _WITHOUT_TLS = {
@@ -31,7 +31,7 @@ async def open_listener(settings: ListenerSettings, house: House) -> Listener:
         raise ListenerError(
             f"listener {settings.name!r}: type is one of {', '.join(TYPES)}, not {settings.type!r}"
         )
-    listener = Listener(settings, _tls(settings))
+    listener = Listener(settings, tls_of(settings))
     if settings.type == "external":
         return listener
     make_connection = _connections(house, listener)
@@ -45,7 +45,8 @@ async def open_listener(settings: ListenerSettings, house: House) -> Listener:
     return listener
 
 
-def _tls(settings: ListenerSettings) -> ssl.SSLContext | None:
+def tls_of(settings: ListenerSettings) -> ssl.SSLContext | None:
+    """The certificates of a Listener, read now; None without TLS. Raises ListenerError."""
     if settings.tls is None:
         return None
     if settings.type in _WITHOUT_TLS:

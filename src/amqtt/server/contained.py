@@ -7,19 +7,19 @@ from amqtt.sessions.permissions import Permissions
 
 
 class ContainedPermissions(Permissions):
-    """Asks the Permissions of a plugin; an exception is a no, told as a Fault."""
+    """Asks the Permissions of a plugin, `inner`; an exception is a no, told as a Fault."""
 
     def __init__(self, permissions: Permissions, events: Events) -> None:
         super().__init__(permissions.user)
         self.receives_everything = permissions.receives_everything
         self.asks = permissions.asks
-        self._permissions = permissions
+        self.inner = permissions
         self._events = events
 
     def may_publish(self, topic: str, retain: bool) -> bool:
         """What the plugin says, True or not."""
         try:
-            return self._permissions.may_publish(topic, retain) is True
+            return self.inner.may_publish(topic, retain) is True
         except Exception as fault:
             self._failed(fault)
             return False
@@ -27,7 +27,7 @@ class ContainedPermissions(Permissions):
     def may_subscribe(self, topic_filter: str, qos: int) -> int:
         """The QoS that the plugin grants; what is no QoS refuses."""
         try:
-            granted = self._permissions.may_subscribe(topic_filter, qos)
+            granted = self.inner.may_subscribe(topic_filter, qos)
         except Exception as fault:
             self._failed(fault)
             return -1
@@ -36,7 +36,7 @@ class ContainedPermissions(Permissions):
     def may_receive(self, topic: str) -> bool:
         """What the plugin says, True or not."""
         try:
-            return self._permissions.may_receive(topic) is True
+            return self.inner.may_receive(topic) is True
         except Exception as fault:
             self._failed(fault)
             return False
@@ -44,7 +44,7 @@ class ContainedPermissions(Permissions):
     def prepare_publish(self, topic: str) -> Awaitable[object] | None:
         """What the plugin wants to wait for; nothing, if it fails."""
         try:
-            return self._permissions.prepare_publish(topic)
+            return self.inner.prepare_publish(topic)
         except Exception as fault:
             self._failed(fault)
             return None
@@ -52,7 +52,7 @@ class ContainedPermissions(Permissions):
     def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
         """What the plugin wants to wait for; nothing, if it fails."""
         try:
-            return self._permissions.prepare_subscribe(topic_filters)
+            return self.inner.prepare_subscribe(topic_filters)
         except Exception as fault:
             self._failed(fault)
             return None

@@ -55,6 +55,14 @@ class Realm:
         self.journal: Journal | None = None
         self.stopping = False
 
+    def adopt(self, settings: ServerSettings) -> None:
+        """Go on with other settings: they count for what begins from now on."""
+        if settings.limits != self.limits:
+            self.bans = Bans(settings.limits)
+        self.settings = settings
+        self.limits = settings.limits
+        self.retained.bound(self.limits.maximum_retained_messages, self.limits.maximum_retained_bytes)
+
     def new_session(self, client_id: str, permissions: Permissions) -> Session:
         """Begin a Session [MQTT-3.1.2-6]."""
         limits = self.limits

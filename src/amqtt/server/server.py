@@ -121,6 +121,16 @@ def _name(packet: Arrived) -> str:
     return "PUBLISH" if isinstance(packet, PublishRun) else type(packet).__name__.upper()
 
 
+def _topic_names(limits: Limits) -> TopicNames:
+    return TopicNames(limits.maximum_topic_levels, limits.maximum_topic_length)
+
+
+def _packet_bounds(limits: Limits) -> PacketBounds:
+    return PacketBounds(
+        limits.maximum_user_properties, limits.maximum_user_property_bytes, limits.maximum_topic_filters
+    )
+
+
 class Server:
     """One MQTT Server: Sessions, Subscriptions, retained messages, and their rules.
 
@@ -131,12 +141,15 @@ class Server:
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
         self.turn = turn
         self.realm = Realm(settings, authenticator, turn)
-        limits = settings.limits
-        self._topics = TopicNames(limits.maximum_topic_levels, limits.maximum_topic_length)
-        self._bounds = PacketBounds(
-            limits.maximum_user_properties, limits.maximum_user_property_bytes, limits.maximum_topic_filters
-        )
+        self._topics = _topic_names(settings.limits)
+        self._bounds = _packet_bounds(settings.limits)
         self.realm.deadlines.fault = self._report
+
+    def adopt(self, settings: ServerSettings) -> None:
+        """Go on with other settings: they count for Network Connections and Sessions that begin then."""
+        self.realm.adopt(settings)
+        self._topics = _topic_names(settings.limits)
+        self._bounds = _packet_bounds(settings.limits)
 
     @property
     def limits(self) -> Limits:

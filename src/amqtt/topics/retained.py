@@ -59,6 +59,12 @@ class RetainedMessages:
         self.size = 0
         self.on_expired: Callable[[str], None] | None = None
 
+    def bound(self, maximum_messages: int, maximum_bytes: int) -> None:
+        """Keep no more than so many from now on; what is there beyond stays until it is replaced."""
+        self._maximum_messages = maximum_messages
+        self._maximum_bytes = maximum_bytes
+        self._maximum_nodes = FREE_NODES + NODES_PER_MESSAGE * maximum_messages
+
     def __len__(self) -> int:
         return self._length
 

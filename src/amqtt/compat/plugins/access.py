@@ -285,6 +285,10 @@ class PreparedAccess(Authenticator):
         """Begin enhanced authentication."""
         return self._inner.exchange(request)
 
+    def keeps(self, user: str | None) -> bool:
+        """Whether a Client of this user, who is in already, would still be let in."""
+        return self._inner.keeps(user)
+
     async def close(self) -> None:
         """Close those who are asked."""
         await self._inner.close()

@@ -1,0 +1,143 @@
+"""What a Service may change while it runs: who may come in and what they may do, certificates, limits."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from amqtt.abc import ConnectRequest, Peer, Permissions
+from amqtt.access.authenticators import Closable
+from amqtt.config import Config
+from amqtt.errors import BrokerError
+from amqtt.net.listener import Listener, ListenerError
+from amqtt.net.listeners import tls_of
+from amqtt.net.settings import ListenerSettings
+from amqtt.server.accept import hand_over
+from amqtt.server.contained import contained
+from amqtt.server.disconnect import close
+from amqtt.server.realm import Realm
+from amqtt.wire.reasons import ReasonCode
+
+_LISTENED: Final = ("type", "bind", "max_connections", "path", "mode", "owner", "group", "allowed_origins")
+
+
+@runtime_checkable
+class Rules(Protocol):
+    """An Authenticator that can say what becomes of Clients that are in already."""
+
+    def keeps(self, user: str | None) -> bool:
+        """Whether a Client of this user would still be let in."""
+
+    def renewed(self, permissions: Permissions, request: ConnectRequest) -> Permissions:
+        """What it may do by the present rules."""
+
+
+def certificates(config: Config, listeners: Mapping[str, Listener]) -> dict[str, ssl.SSLContext]:
+    """The certificates of every open Listener, read anew; BrokerError where one cannot be."""
+    found = {}
+    for name, settings in config.listeners.items():
+        if name in listeners and listeners[name].tls is not None:
+            try:
+                context = tls_of(settings)
+            except ListenerError as error:
+                raise BrokerError(str(error)) from None
+            if context is not None:
+                found[name] = context
+    return found
+
+
+def left_alone(old: Config, new: Config) -> list[str]:
+    """What the new configuration says otherwise and only a restart changes, a sentence each."""
+    found = [
+        f"listeners.{name}: it is {'new' if name in new.listeners else 'gone'}"
+        for name in sorted(set(old.listeners) ^ set(new.listeners))
+    ]
+    found += [
+        f"listeners.{name}: where or how it listens has changed"
+        for name in sorted(set(old.listeners) & set(new.listeners))
+        if _is_moved(old.listeners[name], new.listeners[name])
+    ]
+    if old.persistence != new.persistence:
+        found.append("persistence: it says something else")
+    if (old.plugins, old.registered_plugins) != (new.plugins, new.registered_plugins):
+        found.append("plugins: other ones are named, or they have other options")
+    elif old.sections != new.sections:
+        found.append(f"{', '.join(sorted(new.sections))}: plugins have read it when they started")
+    return [f"{each}; that takes a restart" for each in found]
+
+
+def _is_moved(old: ListenerSettings, new: ListenerSettings) -> bool:
+    return (old.tls is None) != (new.tls is None) or any(
+        getattr(old, name) != getattr(new, name) for name in _LISTENED
+    )
+
+
+def renew_permissions(realm: Realm, rules: object) -> int:
+    """Hold every Session to the present rules; how many Clients had to leave.
+
+    A Client whose user would not be let in any more is told so and disconnected. What the others
+    subscribed to and may not any more ends, and what waits for them is looked at when it is sent.
+    Permissions that ask before they answer are left to themselves: they ask each time.
+    """
+    if not isinstance(rules, Rules):
+        return 0
+    left = 0
+    for session in list(realm.sessions.values()):
+        state = realm.connected.get(session.client_id)
+        if session.permissions.asks:
+            continue
+        if state is not None and not rules.keeps(session.permissions.user):
+            close(realm, state, ReasonCode.NOT_AUTHORIZED, "the user may not connect any more")
+            left += 1
+            continue
+        inner = getattr(session.permissions, "inner", session.permissions)
+        peer = Peer() if state is None else state.peer
+        request = ConnectRequest(session.client_id, session.permissions.user, None, peer)
+        permissions = contained(rules.renewed(inner, request), realm.events)
+        if state is None:
+            session.permissions = permissions
+        else:
+            hand_over(realm, session, permissions)
+    return left
+
+
+class Retired:
+    """Authenticators that were replaced: they may answer what they were asked, and are closed then."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Closable, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def add(self, old: object, seconds: float) -> None:
+        """Close it after so many seconds, if it can be closed."""
+        if isinstance(old, Closable):
+            self._waiting[old] = asyncio.get_running_loop().call_later(seconds, self._close, old)
+
+    def _close(self, old: Closable) -> None:
+        del self._waiting[old]
+        closing = asyncio.get_running_loop().create_task(old.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close all of them now."""
+        for old, timer in list(self._waiting.items()):
+            timer.cancel()
+            self._close(old)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def files_of(config: Config) -> frozenset[Path]:
+    """The files that the configuration names and that are read again by a reload."""
+    names: list[object] = [config.auth.password_file, config.auth.scram_file, config.topic_check.acl_file]
+    for listener in config.listeners.values():
+        if listener.tls is not None:
+            tls = listener.tls
+            names += [tls.certfile, tls.keyfile, tls.cafile, tls.crlfile]
+            names += [part for pair in tls.server_names.values() for part in (pair.certfile, pair.keyfile)]
+    return _paths(names)
+
+
+def _paths(names: Iterable[object]) -> frozenset[Path]:
+    return frozenset(Path(str(name)) for name in names if name)
