@@ -257,7 +257,7 @@ class Service:
         for name, context in contexts.items():
             self._listeners[name].renew_tls(context)
         self._server.adopt(_with_memory(new.server))
-        self._house.limits = new.limits
+        self._house.limits = self._server.limits
         renew_permissions(self._server.realm, authenticator)
         if old.sys_interval != new.sys_interval:
             self._end_sys_topics()
