@@ -161,3 +161,23 @@ def test_what_belongs_to_one_hop_is_taken_out() -> None:
 )
 def test_its_size_is_that_of_its_topic_payload_and_properties_in_bytes(message: Message, size: int) -> None:
     assert message.size == size
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+@pytest.mark.parametrize("published", [MQTT_3_1_1, MQTT_5])
+@pytest.mark.parametrize("payload", [b"", b"x" * 121, b"x" * 20_000])
+def test_what_receivers_share_above_qos_0_gets_the_packet_identifier_of_each(
+    published: int, qos: int, payload: bytes
+) -> None:
+    arrived = decoded(encode(Publish("a/b", payload, qos, packet_id=9), published), published)
+    for message in (message_of(arrived, "a/b", published, 0.0, "p"), Message("a/b", payload, qos)):
+        for version, sent, packet_id in ((5, 1, 1), (4, 2, 65_535), (5, 2, 256), (5, 2, 7)):
+            expected = encode(Publish("a/b", payload, sent, packet_id=packet_id), version)
+            assert message.assured(version, 0.0, sent, packet_id) == expected
+
+
+def test_what_is_left_of_its_expiry_interval_is_sent_above_qos_0_too() -> None:
+    message = Message("t", b"p", 1, properties=properties(content_type="c"), expires_at=10.0)
+    for now, left in ((0.0, 10), (4.0, 6)):
+        packet = decoded(message.assured(MQTT_5, now, 1, 3))
+        assert present(packet.properties) == {"content_type": "c", "message_expiry_interval": left}

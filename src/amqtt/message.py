@@ -8,6 +8,7 @@ from amqtt.wire.primitives import BYTE_PAIRS, SINGLE_BYTES, variable_byte_intege
 from amqtt.wire.properties import Properties
 from amqtt.wire.publish_packets import packets_of
 
+NO_PROPERTIES: Final = b"\x00"
 NEVER: Final = float("inf")
 """The moment at which a Message without a Message Expiry Interval expires."""
 
@@ -27,8 +28,9 @@ class Message:
     """
 
     __slots__ = (
-        "_forwarded", "_plain_3", "_plain_5", "_topic_field", "expires_at", "number", "payload",
-        "properties", "publisher", "qos", "references", "retain", "topic", "waiting",
+        "_assured_form", "_assured_properties", "_assured_start", "_forwarded", "_plain_3", "_plain_5",
+        "_topic_field", "expires_at", "number", "payload", "properties", "publisher", "qos", "references",
+        "retain", "topic", "waiting",
     )
 
     def __init__(
@@ -53,6 +55,9 @@ class Message:
         self.waiting = 0
         self._topic_field: bytes | None = None
         self._forwarded: bytes | None = None
+        self._assured_form = 0
+        self._assured_start = b""
+        self._assured_properties = b""
         self._plain_3: bytes | None = None
         self._plain_5: bytes | None = None
 
@@ -79,9 +84,35 @@ class Message:
             self._plain_3 = self.packet(version, now)
         return self._plain_3
 
-    def keep_plain(self, version: int, wire: bytes) -> None:
-        """Forward the packet as it arrived to the Clients of the same version."""
+    def assured(self, version: int, now: float, qos: int, packet_id: int) -> bytes:
+        """The packet at QoS 1 or 2 with RETAIN 0, DUP 0.
+
+        What the Clients of a version share of it is made once: all but the Packet Identifier.
+        """
+        if version == MQTT_5 and self.expires_at != NEVER:
+            return self.packet(version, now, qos, packet_id=packet_id)
+        form = qos << 1 | (version == MQTT_5)
+        if form != self._assured_form:
+            self._make_assured(version, now, qos)
+            self._assured_form = form
+        start = self._assured_start + BYTE_PAIRS[packet_id]
+        return start + self.payload if version != MQTT_5 else start + self._assured_properties + self.payload
+
+    def _make_assured(self, version: int, now: float, qos: int) -> None:
+        topic = self._topic()
+        length = len(topic) + 2 + len(self.payload)
         if version == MQTT_5:
+            self._assured_properties = self._property_field(now, (), 0)
+            length += len(self._assured_properties)
+        self._assured_start = SINGLE_BYTES[PUBLISH << 4 | qos << 1] + variable_byte_integer(length) + topic
+
+    def keep(self, version: int, qos: int, wire: bytes) -> None:
+        """Forward what arrived (`Publish.wire`) to the Clients of the same version."""
+        if qos:
+            self._assured_form = qos << 1 | (version == MQTT_5)
+            self._assured_start = wire
+            self._assured_properties = NO_PROPERTIES
+        elif version == MQTT_5:
             self._plain_5 = wire
         else:
             self._plain_3 = wire
@@ -185,7 +216,7 @@ def message_of(packet: Publish, topic: str, version: int, now: float, publisher:
     expires_at = NEVER if properties is None else take_hop_properties(properties, now)
     message = Message(topic, packet.payload, packet.qos, packet.retain, properties, expires_at, publisher)
     if packet.wire is not None:
-        message.keep_plain(version, packet.wire)
+        message.keep(version, packet.qos, packet.wire)
     return message
 
 

@@ -230,3 +230,55 @@ def test_a_reserved_packet_identifier_is_never_sent_again() -> None:
     inflight.reserve()
     inflight.resume(100)
     assert resent(inflight) == several
+
+
+def test_what_is_slow_keeps_its_identifier_while_others_come_and_go_around_it() -> None:
+    inflight = Inflight(Counters())
+    inflight.resume(LAST_PACKET_ID)
+    slow = [Outgoing(Message("t", b""), 1, False) for _ in range(3)]
+    for outgoing in slow:
+        inflight.open(outgoing)
+    seen: set[int] = set()
+    for _ in range(3 * LAST_PACKET_ID):
+        quick = Outgoing(Message("t", b""), 1, False)
+        inflight.open(quick)
+        assert quick.packet_id not in (1, 2, 3)
+        seen.add(quick.packet_id)
+        assert inflight.acknowledge(PUBACK, quick.packet_id, False) == COMPLETE
+    assert len(seen) > LAST_PACKET_ID // 2
+    assert [inflight.get(packet_id) for packet_id in (1, 2, 3)] == slow
+    assert inflight.get(4) is None
+    assert sorted(inflight.entries) == [1, 2, 3]
+
+
+def test_every_packet_identifier_can_be_under_way_at_once() -> None:
+    inflight = Inflight(Counters())
+    inflight.resume(LAST_PACKET_ID)
+    for _ in range(LAST_PACKET_ID):
+        inflight.open(Outgoing(Message("t", b""), 1, False))
+    assert list(inflight.entries) == list(range(1, LAST_PACKET_ID + 1))
+    assert inflight.acknowledge(PUBACK, 40_000, False) == COMPLETE
+    again = Outgoing(Message("t", b""), 1, False)
+    inflight.open(again)
+    assert again.packet_id == 40_000
+    assert list(inflight.entries)[-1] == 40_000
+
+
+def test_sending_order_survives_the_end_of_the_identifiers() -> None:
+    inflight = Inflight(Counters())
+    inflight.resume(LAST_PACKET_ID)
+    inflight._last_id = LAST_PACKET_ID - 3
+    sent = [Outgoing(Message("t", b"%d" % number), 1, False) for number in range(40)]
+    for outgoing in sent:
+        inflight.open(outgoing)
+    assert [outgoing.packet_id for outgoing in sent[:5]] == [65_533, 65_534, 65_535, 1, 2]
+    assert list(inflight.entries.values()) == sent
+
+
+def test_what_is_restored_keeps_identifiers_that_lie_far_apart() -> None:
+    inflight = Inflight(Counters())
+    for packet_id in (60_000, 16, 32, 4096, 20_000):
+        outgoing = Outgoing(Message("t", b""), 1, False)
+        outgoing.packet_id, outgoing.state = packet_id, AWAITS_PUBACK
+        inflight.restore(outgoing)
+    assert list(inflight.entries) == [60_000, 16, 32, 4096, 20_000]

@@ -146,7 +146,7 @@ class ClientSession:
         if connection is None:
             return False
         waits = connection.phase == CONNECTING or connection.pong_by != NEVER
-        return waits or bool(state.session.inflight.entries) or state.reauthentication is not None
+        return waits or len(state.session.inflight) > 0 or state.reauthentication is not None
 
     # The Network Connection's side.
 

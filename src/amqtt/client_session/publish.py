@@ -113,7 +113,7 @@ def pubcomp(state: ClientState, packet: Pubcomp) -> None:
 
 def _acknowledged(state: ClientState, packet_type: int, packet: Puback | Pubrec | Pubcomp) -> None:
     session = state.session
-    outgoing = session.inflight.entries.get(packet.packet_id)
+    outgoing = session.inflight.get(packet.packet_id)
     if outgoing is None or outgoing.state == RESERVED:
         session.acknowledged(packet_type, packet.packet_id, packet.reason_code)
         return

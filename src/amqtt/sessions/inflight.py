@@ -31,6 +31,10 @@ _NEXT: Final[list[int]] = [
 MAXIMUM_BYTES: Final = 16 * 1024 * 1024
 """Payloads in flight where nobody says otherwise."""
 LAST_PACKET_ID: Final = 65535
+SMALLEST_RING: Final = 16
+"""Slots of a Session that has something under way; powers of two, so that a mask finds the slot."""
+RINGS_END: Final = 65_536
+"""Slots enough for every Packet Identifier that there is."""
 
 
 class Outgoing:
@@ -76,16 +80,20 @@ class Inflight:
     [MQTT-4.9.0-1]. `unacknowledged` counts what was sent on the present Network Connection, `size` its
     payloads in bytes; with `maximum_bytes` of them no more is sent either, for a Client that reads and
     never acknowledges must not fill the memory.
+
+    Packet Identifiers are given out in rising order, and each has its slot in a ring that has room
+    for twice what is under way: a look-up is an index, and what hashing would cost is saved.
     """
 
     __slots__ = (
-        "_counters", "_last_id", "_to_release", "_to_resend", "entries", "maximum", "maximum_bytes", "size",
-        "unacknowledged",
+        "_counters", "_last_id", "_length", "_ring", "_to_release", "_to_resend", "maximum", "maximum_bytes",
+        "size", "unacknowledged",
     )
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self.entries: dict[int, Outgoing] = {}
+        self._ring: list[Outgoing | None] = []
+        self._length = 0
         self.maximum = 0
         self.maximum_bytes = MAXIMUM_BYTES
         self.unacknowledged = 0
@@ -95,7 +103,45 @@ class Inflight:
         self._to_release: list[Outgoing] = []
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return self._length
+
+    @property
+    def entries(self) -> dict[int, Outgoing]:
+        """All of them by Packet Identifier, in sending order."""
+        last = self._last_id
+        found = [outgoing for outgoing in self._ring if outgoing is not None]
+        found.sort(key=lambda outgoing: (outgoing.packet_id - last - 1) % LAST_PACKET_ID)
+        return {outgoing.packet_id: outgoing for outgoing in found}
+
+    def get(self, packet_id: int) -> Outgoing | None:
+        """The one with this Packet Identifier; None: there is none."""
+        ring = self._ring
+        if not ring:
+            return None
+        outgoing = ring[packet_id & (len(ring) - 1)]
+        return outgoing if outgoing is not None and outgoing.packet_id == packet_id else None
+
+    def _put(self, outgoing: Outgoing) -> None:
+        """Give it the slot of its Packet Identifier, which is nobody else's."""
+        while not self._ring or self._ring[outgoing.packet_id & (len(self._ring) - 1)] is not None:
+            self._grow()
+        self._ring[outgoing.packet_id & (len(self._ring) - 1)] = outgoing
+        self._length += 1
+
+    def _take(self, packet_id: int) -> None:
+        """Empty the slot of a Packet Identifier that is in use."""
+        ring = self._ring
+        ring[packet_id & (len(ring) - 1)] = None
+        self._length -= 1
+
+    def _grow(self) -> None:
+        old = self._ring
+        size = max(SMALLEST_RING, 2 * len(old))
+        ring: list[Outgoing | None] = [None] * size
+        for outgoing in old:
+            if outgoing is not None:
+                ring[outgoing.packet_id & (size - 1)] = outgoing
+        self._ring = ring
 
     @property
     def has_quota(self) -> bool:
@@ -113,7 +159,7 @@ class Inflight:
         outgoing.packet_id = packet_id
         outgoing.state = AWAITS_PUBACK if outgoing.qos == 1 else AWAITS_PUBREC
         outgoing.sent = True
-        self.entries[packet_id] = outgoing
+        self._put(outgoing)
         self._counters.inflight_out += 1
         self._count(outgoing)
 
@@ -122,11 +168,14 @@ class Inflight:
         self.size += len(outgoing.message.payload)
 
     def _unused_id(self) -> int:
+        if 2 * self._length >= len(self._ring) < RINGS_END:
+            self._grow()
+        ring = self._ring
+        last_slot = len(ring) - 1
         packet_id = self._last_id
-        entries = self.entries
         while True:
             packet_id = packet_id + 1 if packet_id < LAST_PACKET_ID else 1
-            if packet_id not in entries:
+            if ring[packet_id & last_slot] is None:
                 break
         self._last_id = packet_id
         return packet_id
@@ -137,22 +186,23 @@ class Inflight:
         reserved = Outgoing(_NO_MESSAGE, 0, False)
         reserved.packet_id = packet_id
         reserved.state = RESERVED
-        self.entries[packet_id] = reserved
+        self._put(reserved)
         return packet_id
 
     def release(self, packet_id: int) -> None:
         """Give back what `reserve` gave [MQTT-2.2.1-4]."""
-        del self.entries[packet_id]
+        if self.get(packet_id) is not None:
+            self._take(packet_id)
 
     def restore(self, outgoing: Outgoing) -> None:
         """Take one that an earlier life of the Server had sent; in the order in which it was sent."""
-        self.entries[outgoing.packet_id] = outgoing
+        self._put(outgoing)
         self._last_id = outgoing.packet_id
         self._counters.inflight_out += 1
 
     def discard(self, outgoing: Outgoing) -> None:
         """Forget one as if it had been completely acknowledged."""
-        del self.entries[outgoing.packet_id]
+        self._take(outgoing.packet_id)
         self._counters.inflight_out -= 1
         outgoing.state = COMPLETE
         if outgoing.sent:
@@ -171,8 +221,9 @@ class Inflight:
 
     def clear(self) -> None:
         """Forget all of them: the Session ends."""
-        self._counters.inflight_out -= len(self.entries)
-        self.entries.clear()
+        self._counters.inflight_out -= self._length
+        self._ring = []
+        self._length = 0
         self._to_resend.clear()
         self._to_release = []
 
@@ -182,7 +233,7 @@ class Inflight:
         A Reason Code of 0x80 or greater (`failed`) in PUBACK or PUBREC completes it
         [MQTT-4.4.0-2].
         """
-        outgoing = self.entries.get(packet_id)
+        outgoing = self.get(packet_id)
         if outgoing is None:
             return QUEUED
         state = _NEXT[outgoing.state << 4 | packet_type]

@@ -103,7 +103,7 @@ class Session(Subscriber):
     def may_publish(self, topic: str, retain: bool) -> bool:
         """Whether its Client may publish to this Topic Name; the standard's own answer is known here."""
         if self._is_unrestricted:
-            return topic[:1] != "$"
+            return not topic.startswith("$")
         return self._permissions.may_publish(topic, retain)
 
     @property
@@ -233,10 +233,14 @@ class Session(Subscriber):
         link = self.link
         assert link is not None
         self.inflight.open(outgoing)
-        packet = self._packet(
-            outgoing.message, link.turn.now, outgoing.qos, outgoing.retain, False, outgoing.packet_id,
-            outgoing.identifiers,
-        )
+        message = outgoing.message
+        if outgoing.retain or outgoing.identifiers or self.aliases is not None:
+            packet = self._packet(
+                message, link.turn.now, outgoing.qos, outgoing.retain, False, outgoing.packet_id,
+                outgoing.identifiers,
+            )
+        else:
+            packet = message.assured(self.version, link.turn.now, outgoing.qos, outgoing.packet_id)
         if self._is_too_large(packet):
             self._drop_too_large(outgoing)
             return
@@ -307,7 +311,7 @@ class Session(Subscriber):
 
     def acknowledged(self, packet_type: int, packet_id: int, reason_code: int) -> bool:
         """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
-        outgoing = None if self.journal is None else self.inflight.entries.get(packet_id)
+        outgoing = None if self.journal is None else self.inflight.get(packet_id)
         state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
         if state == COMPLETE:
             if outgoing is not None:

@@ -39,6 +39,8 @@ _FIRST_BYTES: Final = frozenset(
      0xC0, 0xE0)
 )
 """What a Client's packets begin with in every version; these need no closer look once it has connected."""
+_IS_USUAL: Final = bytes(value in _FIRST_BYTES for value in range(256))
+"""The same by value: 1 or 0."""
 
 
 class Decoder:
@@ -125,7 +127,7 @@ class Decoder:
         while at < size:
             start = at
             first = buffer[start]
-            if version == 0 or first not in _FIRST_BYTES:
+            if version == 0 or not _IS_USUAL[first]:
                 _check_first_byte(first, version)
             length = -1
             if start + 1 < size:

@@ -98,8 +98,9 @@ class Connack:
 class Publish:
     """PUBLISH: an Application Message on its way (3.3). `packet_id` is 0 at QoS 0.
 
-    `wire` is the whole packet as it arrived when another Client may be sent just those bytes
-    (QoS 0, DUP 0, RETAIN 0, no properties), else None.
+    `wire` is what arrived, as far as another Client may be sent just those bytes: at QoS 0 the whole
+    packet, above it what stands before the Packet Identifier. None when RETAIN or DUP is 1, or there
+    are properties.
     """
 
     __slots__ = ("dup", "packet_id", "payload", "properties", "qos", "retain", "topic", "wire")

@@ -51,6 +51,7 @@ def publish_at(
     first = buffer[start]
     qos = first >> 1 & 3
     packet_id = 0
+    identifier_at = payload_at
     if qos:
         packet_id, payload_at = packet_id_at(buffer, payload_at, end)
     properties = None
@@ -61,7 +62,9 @@ def publish_at(
             properties, payload_at = decode_properties(buffer, payload_at, end, PUBLISH, bounds)
     if not topic:
         _check_empty_topic(properties, version)
-    wire = buffer[start:end] if first == PLAIN_PUBLISH and properties is None else None
+    wire = None
+    if properties is None and not first & 9:
+        wire = buffer[start:identifier_at] if qos else buffer[start:end]
     return Publish(
         topic, buffer[payload_at:end], qos, first & 1 == 1, first & 8 == 8, packet_id, properties, wire
     )
