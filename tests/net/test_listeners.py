@@ -161,14 +161,16 @@ async def test_a_closed_listener_frees_its_address_and_keeps_who_is_inside(site)
     assert again.addresses == [("127.0.0.1", port)]
 
 
-async def test_who_is_just_coming_in_when_the_listener_closes_is_closed(site, authority):
+async def test_who_is_within_the_tls_handshake_when_the_listener_closes_is_dismissed(site, authority):
     tls = TlsSettings(authority.certfile, authority.keyfile)
     listener = await site.listen(tls=tls)
     reader, _ = await site.connect(listener.addresses[0][1])
     await site.server.first()
     await listener.close()
+    site.house.dismiss()
     assert await asyncio.wait_for(reader.read(), 10) == b""
-    assert site.house.connections == set()
+    async with asyncio.timeout(10):
+        await site.house.emptied()
 
 
 async def test_who_was_accepted_in_the_very_moment_of_closing_is_closed(site):

@@ -268,14 +268,6 @@ async def test_a_peer_that_leaves_during_the_handshake_is_forgotten(site, tls, c
     assert caplog.records == []
 
 
-async def test_a_handshake_that_does_not_end_is_ended(open_site, tls):
-    site = await open_site(connect_timeout=0.1)
-    reader, _ = await site.connect(await site.port(tls=tls()))
-    assert await asyncio.wait_for(reader.read(), 10) == b""
-    await site.server.until(lambda: bool(site.server.states[0].reason))
-    assert "handshake" in site.server.states[0].reason
-
-
 async def test_the_server_may_close_during_the_handshake(site, tls):
     reader, _ = await site.connect(await site.port(tls=tls()))
     state = await site.server.first()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from amqtt.net.house import House
+from amqtt.net.tls_transport import TlsTransport
 
 if TYPE_CHECKING:
     from amqtt.net.connection import Connection
@@ -100,12 +101,10 @@ class Acceptor:
             accepted.close()
 
     async def _connect(self, connection: "Connection", accepted: socket.socket) -> None:
-        """Make the transport, TLS handshake and all; it owns the accepted socket from here on."""
+        """Make the transport; it owns the accepted socket from here on."""
         self._unowned.discard(accepted)
-        timeout = None if self.tls is None else self._house.limits.connect_timeout
-        await self._house.loop.connect_accepted_socket(
-            lambda: connection, accepted, ssl=self.tls, ssl_handshake_timeout=timeout
-        )
+        protocol = connection if self.tls is None else TlsTransport(self.tls, connection)
+        await self._house.loop.connect_accepted_socket(lambda: protocol, accepted)
 
     def _wait_for_better_days(self, failed: OSError) -> None:
         """Refuse who waits now, so that nobody hangs, then do not accept for a moment."""

@@ -13,7 +13,7 @@ from typing import cast
 from amqtt.abc import Peer
 from amqtt.net.house import House
 from amqtt.net.listener import Listener
-from amqtt.net.outgoing import taken, waiting
+from amqtt.net.outgoing import taken
 from amqtt.net.tcp import set_tcp_options
 from amqtt.net.traffic import Traffic
 from amqtt.sessions.link import Link
@@ -23,8 +23,6 @@ CLOSE_TIMEOUT = 5.0
 LINGER = 1.0
 """Seconds that a peer has to close its side: closing ours with its bytes unread would reset the
 connection, and the DISCONNECT that says why would be lost with it."""
-TLS_BUFFER = 64 * 1024
-"""Bytes that a TLS transport may pass on and say nothing of when they wait beneath it."""
 HOLD = 0.05
 """Seconds for which one receiver that does not keep up may hold back a publisher, between two reads:
 enough for one that is merely slower, and nothing that one which never reads can stop the others with."""
@@ -50,6 +48,8 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         self._ended = False
         self._writable = True
         self._finished = False
+        self._beneath: asyncio.Transport | None = None
+        """What TLS runs on, from before its handshake."""
         self._handshake: asyncio.Task[None] | None = None
         self._question: asyncio.Future[object] | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -77,17 +77,16 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         return True
 
     def connect_by(self, handshake: asyncio.Task[None]) -> None:
-        """Know the task that makes the transport, TLS included; cancelling it gives up."""
+        """Know the task that makes the transport; cancelling it gives up."""
         self._handshake = handshake
         handshake.add_done_callback(self._handshake_done)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The transport is there, its TLS handshake is over."""
+        """The transport is there, the TLS handshake over that it may begin with."""
         self.transport = cast(asyncio.Transport, transport)
         self._connected = self.flowing = True
         # Whatever is not taken at once is reported: nothing piles up in a transport.
-        # To asyncio's TLS transport an empty buffer is above a limit of 0.
-        self.transport.set_write_buffer_limits(high=int(self.peer.secure), low=0)
+        self.transport.set_write_buffer_limits(high=0)
         self.peer.certificate = transport.get_extra_info("peercert") or None
         self.peer.tls = transport.get_extra_info("ssl_object")
         if self.known:
@@ -106,8 +105,17 @@ class Connection(Traffic, asyncio.BufferedProtocol):
             return
         if not isinstance(failed, OSError):
             self.house.report(failed, self)
+        self.connection_lost(cast(Exception, failed))
+
+    def accepted(self, transport: asyncio.Transport) -> None:
+        """The Network Connection is there, and something precedes its Control Packets."""
+        self._beneath = transport
+        if not self.known:
+            transport.abort()
+
+    def handshake_failed(self, failed: OSError) -> None:
+        """Its TLS did not come about."""
         self._lose(f"its TLS handshake failed: {_sentence(failed)}")
-        self.connection_lost(None)
 
     def eof_received(self) -> None:
         """The peer closed its side; returning None closes ours when what was sent is out."""
@@ -170,6 +178,8 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         self._lose(reason)
         if self._connected:
             self.transport.abort()
+        elif self._beneath is not None:
+            self._beneath.abort()
         elif self._handshake is not None:
             self._handshake.cancel()
 
@@ -196,10 +206,6 @@ class Connection(Traffic, asyncio.BufferedProtocol):
                 if pending is not None:
                     pending.cancel()
             self.transport.resume_reading()
-        if not self.transport.can_write_eof():
-            self._close_within(CLOSE_TIMEOUT)
-            self.transport.close()
-            return
         self._close_within(LINGER)
         try:
             self.transport.write_eof()
@@ -215,12 +221,6 @@ class Connection(Traffic, asyncio.BufferedProtocol):
     def _drop_unsent(self) -> None:
         self.link.chunks.clear()
         self.link.size = 0
-
-    def send(self, chunks: list[bytes], size: int) -> None:
-        """Write whole Control Packets to the transport, and see what becomes of them beneath TLS."""
-        super().send(chunks, size)
-        if self.peer.secure and size > TLS_BUFFER:
-            self._watch()
 
     # What a WebSocket does differently.
 
@@ -327,7 +327,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
     # Who is there, and whether it still listens.
 
     def _read_peer(self, accepted: socket.socket) -> None:
-        self.peer.secure = self.framed = self.listener.tls is not None
+        self.peer.secure = self.listener.tls is not None
         if accepted.family in (socket.AF_INET, socket.AF_INET6):
             try:
                 self.peer.address, self.peer.port = accepted.getpeername()[:2]
@@ -344,7 +344,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
 
     def _check(self) -> None:
         self._stall = None
-        if not (waiting(self.transport) if self.peer.secure else self.transport.get_write_buffer_size()):
+        if not self.transport.get_write_buffer_size():
             return
         if taken(self.transport) == self._unmoved:
             self.abort("the peer took no bytes for too long")

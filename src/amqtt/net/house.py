@@ -87,6 +87,8 @@ class House:
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self.buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
+        self.records = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
+        """The same for what TLS has not decrypted yet."""
         self.connections: set[Connection] = set()
         self._report = report
         self._emptied: asyncio.Future[None] | None = None
