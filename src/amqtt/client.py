@@ -1,7 +1,9 @@
-"""aMQTT's import path of its client, which there is none of yet."""
+"""aMQTT's import path of its client. Our own is `amqtt.Client`."""
 
-raise ImportError(
-    "amqtt.client.MQTTClient is not in this version of amqtt: it has the broker, and the client comes with "
-    "a later version. Until then use another MQTT client, such as aiomqtt, or keep programs that need "
-    "amqtt.client on aMQTT 0.11"
-)
+from amqtt.compat.client import ClientContext, MQTTClient, mqtt_connected
+from amqtt.errors import ClientError, ClientException, ConnectError, ConnectException
+
+__all__ = [
+    "ClientContext", "ClientError", "ClientException", "ConnectError", "ConnectException", "MQTTClient",
+    "mqtt_connected",
+]

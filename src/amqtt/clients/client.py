@@ -138,6 +138,11 @@ class Client:
         """Wait until the Server has accepted the Client, again if need be; DisconnectedError: never more."""
         await self._lifeline.until(lambda: self.is_connected)
 
+    async def ended(self) -> None:
+        """Wait until it is over: the program has disconnected, or the Client has given up; see `end`."""
+        while not self.is_over:
+            await self._lifeline.news()
+
     # Publishing and subscribing.
 
     async def publish(
