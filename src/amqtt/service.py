@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,7 @@ class Service:
         self._stopping: asyncio.Task[None] | None = None
         self._keeping: Keeping | None = None
         self._default_file: Path | None = None
+        self._handed_in: dict[str, Sequence[socket.socket]] = {}
         log_events(self._server.events)
 
     def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
@@ -130,6 +132,13 @@ class Service:
         """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`."""
         self._default_file = file
 
+    def listen_on(self, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
+        """Have these Listeners, by name, accept from sockets that listen already; before `start`.
+
+        They belong to the Broker from then on. Their own `bind` counts again at a second `start`.
+        """
+        self._handed_in = dict(sockets)
+
     # -- life
 
     async def start(self) -> None:
@@ -167,7 +176,9 @@ class Service:
                 self._http[name] = await open_http(settings, pages_of(self.metrics, lambda: self.ready))
                 continue
             try:
-                self._listeners[name] = await open_listener(settings, self._house)
+                self._listeners[name] = await open_listener(
+                    settings, self._house, self._handed_in.pop(name, ())
+                )
             except ListenerError as error:
                 raise BrokerError(str(error)) from error
         self._server.deadlines.earlier = self._arm

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from amqtt.cli.systemd import READY, notify, notify_reloading
 from amqtt.errors import BrokerError
 from amqtt.reloading import files_of
 from amqtt.service import Service
@@ -43,6 +44,7 @@ class Reloading:
     def reload(self) -> bool:
         """Read it now; whether it is used. A bad one changes nothing, and the log says why."""
         self._seen = self._versions()
+        notify_reloading()
         try:
             remarks = self._service.reload()
         except BrokerError as error:
@@ -50,6 +52,7 @@ class Reloading:
             return False
         finally:
             self._used = self._seen
+            notify(READY)
         for remark in remarks:
             logger.warning("%s", remark)
         logger.info("The configuration was read again")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,15 @@ from amqtt.cli.loops import run
 from amqtt.cli.reload import Reloading
 from amqtt.cli.signals import on_first_signal, on_hangup
 from amqtt.cli.state import state_file
+from amqtt.cli.systemd import (
+    READY,
+    STOPPING,
+    by_listener,
+    inherited_sockets,
+    keep_alive,
+    notify,
+    watchdog_interval,
+)
 from amqtt.errors import BrokerError
 
 logger = logging.getLogger("amqtt")
@@ -22,14 +32,8 @@ Config = Annotated[
     typer.Option("-c", "--config", metavar="FILE", help="The configuration, a YAML or TOML file."),
 ]
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Log more.")]
-
-
 Format = Annotated[LogFormat, typer.Option("--log-format", help="How to write the log.")]
-
-
-Watch = Annotated[
-    bool, typer.Option("--watch/--no-watch", help="Read files that change again.")
-]
+Watch = Annotated[bool, typer.Option("--watch/--no-watch", help="Read files that change again.")]
 
 
 def serve(
@@ -55,13 +59,24 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     on_first_signal(stop.set)
     broker = Broker(config)
     broker.keep_in(state_file())
+    broker.listen_on(by_listener(inherited_sockets(), broker.config.listeners))
     reloading = Reloading(broker, config)
     # Before it runs, the configuration is new enough.
     on_hangup(lambda: broker.is_running and reloading.reload())
     async with broker:
-        watching = asyncio.create_task(reloading.watch()) if watch else None
+        notify(READY)
+        beside = [asyncio.create_task(work) for work in _beside(reloading, watch)]
         await stop.wait()
-        if watching is not None:
-            watching.cancel()
+        for task in beside:
+            task.cancel()
+        notify(STOPPING)
         logger.info("Stopping; a second signal stops at once")
     logger.info("Stopped")
+
+
+def _beside(reloading: Reloading, watch: bool) -> Iterator[Coroutine[object, object, None]]:
+    """What goes on as long as it runs."""
+    if watch:
+        yield reloading.watch()
+    if interval := watchdog_interval():
+        yield keep_alive(interval)

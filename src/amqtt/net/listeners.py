@@ -1,7 +1,8 @@
 """Opening a Listener: its sockets, its TLS, and what is made of each Network Connection."""
 
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from amqtt.net.acceptor import Acceptor
 from amqtt.net.connection import Connection
@@ -21,9 +22,12 @@ _WITHOUT_TLS = {
 }
 
 
-async def open_listener(settings: ListenerSettings, house: House) -> Listener:
+async def open_listener(
+    settings: ListenerSettings, house: House, sockets: Sequence[socket.socket] = ()
+) -> Listener:
     """Listen as the settings say; Clients are accepted when this returns.
 
+    With `sockets`, which are bound and listen already, it is there instead; they become ours.
     Raises ListenerError, which says which Listener, what is wrong and what to do; nothing is left
     bound then.
     """
@@ -35,6 +39,12 @@ async def open_listener(settings: ListenerSettings, house: House) -> Listener:
     if settings.type == "external":
         return listener
     make_connection = _connections(house, listener)
+    if sockets:
+        for handed_in in sockets:
+            address = handed_in.getsockname()
+            where = address if isinstance(address, str) else address[:2]
+            listener.accepts(where, Acceptor(handed_in, house, make_connection, listener.tls))
+        return listener
     if settings.type == "unix":
         listening, removal = unix_socket(settings)
         listener.accepts(settings.path or "", Acceptor(listening, house, make_connection, None), removal)
