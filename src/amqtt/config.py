@@ -59,6 +59,8 @@ class Config:
     """Other Servers, told to MQTT 5.0 Clients when this one stops or takes nobody in; "": none."""
     use_another_server: bool = False
     """Whether every Client is refused, and sent to the Server Reference."""
+    require_tls_for_passwords: bool = False
+    """Whether a password that comes unencrypted from another machine is refused (0x87), right or not."""
     client_id_policy: str = "owned"
     """`owned`: a Session belongs to the user who began it, and whoever else states its Client Identifier
     is refused. `shared`: any user may go on with it, with what he is permitted himself."""
@@ -88,6 +90,7 @@ class Config:
             response_information=self.response_information,
             server_reference=self.server_reference,
             use_another_server=self.use_another_server,
+            requires_tls_for_passwords=self.require_tls_for_passwords,
             shares_client_ids=self.client_id_policy == "shared",
         )
 
@@ -109,9 +112,9 @@ def concerns(config: Config) -> list[str]:
     if "auth_file" in config.auth.asked:
         found += [
             f"listeners.{name}: passwords reach it unencrypted from other machines; "
-            "set ssl: on, certfile and keyfile"
+            "set ssl: on, certfile and keyfile, or refuse them with require-tls-for-passwords: on"
             for name in _exposed(config)
-            if config.listeners[name].tls is None
+            if config.listeners[name].tls is None and not config.require_tls_for_passwords
         ]
     return found + _topic_concerns(config)
 

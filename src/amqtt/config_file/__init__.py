@@ -113,6 +113,9 @@ def _read(
         ),
         server_reference=top.take("server-reference", values.short_text, defaults.server_reference),
         use_another_server=top.take("use-another-server", values.switch, defaults.use_another_server),
+        require_tls_for_passwords=top.take(
+            "require-tls-for-passwords", values.switch, defaults.require_tls_for_passwords
+        ),
         client_id_policy=top.take(
             "client-id-policy", values.one_of("owned", "shared"), defaults.client_id_policy
         ),

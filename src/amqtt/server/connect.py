@@ -1,7 +1,9 @@
 """CONNECT: the first packet of a Network Connection (MQTT 5.0, 3.1)."""
 
+from ipaddress import ip_address
 from typing import Final
 
+from amqtt.abc import Peer
 from amqtt.server.authentication import ask
 from amqtt.server.disconnect import close, refuse
 from amqtt.server.overload import REFUSES_CLIENTS
@@ -29,7 +31,7 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
     state.phase = AUTHENTICATING
     properties = packet.properties or Properties()
     state.maximum_packet_size = properties.maximum_packet_size or LARGEST_PACKET
-    fault = _fault(realm, packet)
+    fault = _fault(realm, state.peer, packet)
     if fault is not None:
         if fault.limit:
             realm.exceeded(fault.limit, packet.client_id, state.peer)
@@ -53,7 +55,17 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
     ask(realm, state)
 
 
-def _fault(realm: Realm, packet: Connect) -> PeerError | None:
+def is_private(peer: Peer) -> bool:
+    """Whether nobody on a network can listen: TLS, a Unix socket, or this machine."""
+    if peer.secure or peer.transport == "unix":
+        return True
+    try:
+        return ip_address(peer.address).is_loopback
+    except ValueError:
+        return False
+
+
+def _fault(realm: Realm, peer: Peer, packet: Connect) -> PeerError | None:
     """Why this CONNECT is refused whoever sent it, None when it is not."""
     limits = realm.limits
     if realm.settings.use_another_server:
@@ -77,6 +89,8 @@ def _fault(realm: Realm, packet: Connect) -> PeerError | None:
             ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
             "maximum_keep_alive",
         )
+    if packet.password is not None and realm.settings.requires_tls_for_passwords and not is_private(peer):
+        return ProtocolError("a password must not come unencrypted; use TLS", ReasonCode.NOT_AUTHORIZED)
     if packet.will is not None:
         return will_fault(limits, packet.will, packet.version)
     return None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
-from amqtt.abc import Authenticator, Batch, Peer
+from amqtt.abc import Authenticator, Batch, Peer, Permissions
 from amqtt.message import Message
 from amqtt.server.authentication import answered, auth
 from amqtt.server.connect import connect, connect_overdue
@@ -18,6 +18,7 @@ from amqtt.server.publish import puback, pubcomp, publish, publish_run, pubrec, 
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
+from amqtt.server.review import review
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW, ConnectionState
 from amqtt.server.subscribe import subscribe, unsubscribe
@@ -25,6 +26,7 @@ from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.journal import Journal
 from amqtt.sessions.link import Link, Turn
+from amqtt.sessions.session import Session
 from amqtt.topics.names import split_shared, topic_filter_fault
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import Subscription, Target
@@ -363,6 +365,13 @@ class Server:
     def tick(self) -> float | None:
         """Do what is due; the moment of the next deadline, None without one."""
         return self.deadlines.tick(self.turn.now)
+
+    def review(self, permissions_of: Callable[[Session], Permissions | None]) -> None:
+        """Give every Session the Permissions that its `owner` has now; None: it may not connect any more.
+
+        To be called when the rules have changed, with `authenticator` already the new one.
+        """
+        review(self.realm, permissions_of)
 
     def publish(self, message: Message) -> int:
         """Route a Message of the embedding program; how many Subscribers matched."""

@@ -25,6 +25,8 @@ class ServerSettings:
     """Another Server for our Clients, told in DISCONNECT 0x9C when this one stops (4.11); "": none."""
     use_another_server: bool = False
     """Refuse every CONNECT with 0x9C and the Server Reference: this Server is being emptied."""
+    requires_tls_for_passwords: bool = False
+    """Refuse a password that came unencrypted from another machine: whoever listened has it now."""
     shares_client_ids: bool = False
     """Whether any user may go on with the Session of a Client Identifier; else only its owner may."""
     new_client_id: Callable[[], str] = new_client_id
