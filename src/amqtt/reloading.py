@@ -19,7 +19,9 @@ from amqtt.server.disconnect import close
 from amqtt.server.realm import Realm
 from amqtt.wire.reasons import ReasonCode
 
-_LISTENED: Final = ("type", "bind", "max_connections", "path", "mode", "owner", "group", "allowed_origins")
+_LISTENED: Final = (
+    "type", "bind", "max_connections", "path", "mode", "owner", "group", "allowed_origins", "proxy_from",
+)
 
 
 @runtime_checkable

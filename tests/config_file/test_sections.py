@@ -26,6 +26,13 @@ def test_a_websocket_listener_has_a_path_and_origins() -> None:
     assert (settings.path, settings.allowed_origins) == ("/mqtt", ("https://a", "https://b"))
 
 
+def test_a_listener_may_be_behind_proxies() -> None:
+    source = {"bind": 1, "proxy-from": ["10.0.0.0/8", "2001:db8::1", "unix"]}
+    assert load({"listeners": {"p": source}}).listeners["p"].proxy_from == (
+        "10.0.0.0/8", "2001:db8::1", "unix",
+    )
+
+
 def test_everything_of_tls_can_be_said() -> None:
     tls = {
         "ssl": True, "certfile": Path("c"), "keyfile": "k", "keyfile-password": "canary", "cadata": "d",
@@ -60,6 +67,8 @@ def test_everything_of_tls_can_be_said() -> None:
         ({"mode": []}, "mode: it must be file permissions"),
         ({"max-connections": -1}, "max-connections: it must be from 0 to 10000000, not -1"),
         ({"allowed-origins": "x"}, "allowed-origins: it must be a list, not text"),
+        ({"proxy-from": ["10.0.0.0/99"]}, r"proxy-from: '10\.0\.0\.0/99' is no network; write one as"),
+        ({"proxy-from": "10.0.0.1"}, "proxy-from: it must be a list, not text"),
         ({"allowed-origins": [1]}, "allowed-origins: it must be text, not a number"),
         ({"minimum-tls-version": "1.1"}, r"it must be one of 1\.2, 1\.3, not '1\.1'"),
         (

@@ -23,6 +23,7 @@ LISTENER_KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "mode": ("mode", values.file_mode),
     "owner": ("owner", values.text),
     "group": ("group", values.text),
+    "proxy-from": ("proxy_from", values.networks),
     "allowed-origins": ("allowed_origins", values.texts),
     "token-file": ("token_file", values.file_name),
 }

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from amqtt.config_file.section import kind
+from amqtt.net.proxied import UNIX, network
 from amqtt.net.settings import parse_bind
 
 LONGEST_FIELD = 65_535
@@ -128,6 +129,15 @@ def file_mode(value: object) -> int:
     if not 0 <= mode <= 0o777:
         raise ValueError('it must be file permissions such as "0660"')
     return mode
+
+
+def networks(value: object) -> tuple[str, ...]:
+    """A list of networks, as `proxy-from` has them."""
+    written = texts(value)
+    for one in written:
+        if one != UNIX:
+            network(one)
+    return written
 
 
 def texts(value: object) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from amqtt.net.house import House
+from amqtt.net.proxied import Proxied
 from amqtt.net.tls_transport import TlsTransport
 
 if TYPE_CHECKING:
@@ -103,8 +104,15 @@ class Acceptor:
     async def _connect(self, connection: "Connection", accepted: socket.socket) -> None:
         """Make the transport; it owns the accepted socket from here on."""
         self._unowned.discard(accepted)
+        first = self._first_protocol(connection)
+        await self._house.loop.connect_accepted_socket(lambda: first, accepted)
+
+    def _first_protocol(self, connection: "Connection") -> asyncio.BufferedProtocol:
+        """What the transport gives its bytes to: who announces a Client, then TLS, then the Connection."""
         protocol = connection if self.tls is None else TlsTransport(self.tls, connection)
-        await self._house.loop.connect_accepted_socket(lambda: protocol, accepted)
+        if connection.listener.is_proxy(connection.peer.address):
+            return Proxied(connection, protocol)
+        return protocol
 
     def _wait_for_better_days(self, failed: OSError) -> None:
         """Refuse who waits now, so that nobody hangs, then do not accept for a moment."""

@@ -97,7 +97,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
     def _handshake_done(self, handshake: asyncio.Task[None]) -> None:
         self._handshake = None
         if handshake.cancelled():
-            self._lose("it was closed before its TLS handshake was complete")
+            self._lose("it was closed before its handshake was complete")
             self.connection_lost(None)
             return
         failed = handshake.exception()
@@ -188,7 +188,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         if self._connected or self._ended:
             self._drop_unsent()
         elif self.link.closing:
-            self.abort("it was closed before its TLS handshake was complete")
+            self.abort("it was closed before its handshake was complete")
 
     def close(self) -> None:
         """Close it when everything was sent, or when that takes too long."""

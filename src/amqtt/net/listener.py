@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable
 
 from amqtt.net.acceptor import Acceptor
+from amqtt.net.proxied import proxies
 from amqtt.net.settings import ListenerSettings
 
 BACKLOG = 1024
@@ -26,6 +27,8 @@ class Listener:
         self.settings = settings
         self.name = settings.name
         self.tls = tls
+        self.is_proxy = proxies(settings.proxy_from)
+        """Whether who connects from an address ("": the Unix socket) speaks the PROXY protocol."""
         self.addresses: list[tuple[str, int] | str] = []
         self.open_connections = 0
         self.refused = 0

@@ -35,7 +35,10 @@ async def open_listener(
         raise ListenerError(
             f"listener {settings.name!r}: type is one of {', '.join(TYPES)}, not {settings.type!r}"
         )
-    listener = Listener(settings, tls_of(settings))
+    try:
+        listener = Listener(settings, tls_of(settings))
+    except ValueError as wrong:
+        raise ListenerError(f"listener {settings.name!r}: proxy-from: {wrong}") from None
     if settings.type == "external":
         return listener
     make_connection = _connections(house, listener)

@@ -70,6 +70,10 @@ class ListenerSettings:
     """unix: the same for its group."""
     token_file: str | None = None
     """http: a file with the token that `/metrics` asks other machines for (`Authorization: Bearer …`)."""
+    proxy_from: Sequence[str] = ()
+    """Networks (`10.0.0.0/8`; `unix` is the socket file) of the proxies in front of it. From there each
+    Network Connection must begin with a header of the PROXY protocol, version 1 or 2, which says whose
+    it is; from anywhere else such a header is an error."""
     allowed_origins: Sequence[str] | None = None
     """ws: the Origins that a browser may come from, beside a request without one; None: any."""
 
