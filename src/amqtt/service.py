@@ -33,6 +33,7 @@ from amqtt.server.settings import ServerSettings
 from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
 from amqtt.store.keeping import Keeping
+from amqtt.threaded import ServiceThread
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
 
@@ -277,6 +278,10 @@ class Service:
             self._begin_traces(new.traces)
         self._arm()
         return left_alone(old, new)
+
+    def run_in_thread(self) -> ServiceThread:
+        """Start it in a thread of its own: `with broker.run_in_thread() as running`."""
+        return ServiceThread(self).start()
 
     async def shutdown(self) -> None:
         """Stop serving: say so to every Client, let it take what it was sent, close everything.

@@ -1,5 +1,6 @@
 """What the documents show is so: links lead somewhere, examples load and run."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import amqtt
 from amqtt.config_file import load
+from support.commands import missing
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -16,6 +19,8 @@ MODULE = re.compile(
     r"\b((?:wire|topics|sessions|server|net|access|observe|cli)/\w+\.py|(?:abc|message|errors|config)\.py)"
 )
 BLOCK = re.compile(r"^```(yaml|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(amqtt.__file__).parents[1])}
+"""In which a process in another folder has the amqtt that is tested here."""
 RUNS_FOR_EVER = "Event().wait()"
 
 
@@ -57,9 +62,11 @@ def test_every_program_runs(code: str, tmp_path: Path) -> None:
     (tmp_path / "amqtt.yaml").write_text("listeners: {default: {bind: '127.0.0.1:0'}}", encoding="utf-8")
     program = code.replace(RUNS_FOR_EVER, "sleep(0)")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True,
-        timeout=30, check=False,
+        [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, env=ENVIRONMENT, capture_output=True,
+        text=True, timeout=30, check=False,
     )
+    if absent := re.search(r"^ModuleNotFoundError: No module named '(\w+)", done.stderr, re.MULTILINE):
+        missing(absent[1])
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
 
