@@ -3,6 +3,7 @@
 #              the tests run twice: plain Python from src, then the compiled package as installed
 # make check   lint, types and floors alone
 # make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
+# make fuzz MINUTES=10 TARGET=packets   look for bytes that must not do what they do
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make bench-micro   how long single steps take, in plain Python and compiled
 # make docs    the generated pages of docs/reference
@@ -34,7 +35,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-micro bench-peers docs clean system-packages simulate
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-micro bench-peers docs clean system-packages simulate fuzz
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -46,7 +47,7 @@ test: $(TEST) system-packages $(CLIENTS)/.ready
 check: $(TEST)
 	$(PY) -m ruff check
 	$(PY) -m mypy
-	$(PY) -m mypy tests/support tests/simulation --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
+	$(PY) -m mypy tests/support tests/simulation tests/fuzz --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
 	$(VENV)/bin/lint-imports
 
 pytest: pytest-pure pytest-compiled
@@ -61,6 +62,11 @@ pytest-compiled: $(TEST) $(BUILT)
 
 simulate: $(TEST)
 	PYTHONPATH=src:tests $(PY) -m simulation $(or $(SEED),$(SEEDS),0:10000)
+
+# Plain Python, whose branches atheris sees; Hypothesis alone where there is no atheris.
+fuzz: $(TEST)
+	@$(PY) -m pip install --quiet 'atheris>=3.0' || echo "no atheris here; going on without it" >&2
+	PYTHONPATH=src:tests $(PY) -m fuzz --minutes $(or $(MINUTES),10) $(TARGET)
 
 bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto
@@ -91,7 +97,7 @@ docs: $(TEST)
 	$(PY) -m tools.conformance_reference docs/reference/conformance.md
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(AEDES) $(AMQTT_0_12_1) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CLIENTS) $(AEDES) $(AMQTT_0_12_1) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache tests/fuzz/found
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:

@@ -100,6 +100,23 @@ async def test_the_websockets_client_gets_its_bytes_back(site):
     assert state.reason == "the WebSocket was closed"
 
 
+@pytest.mark.parametrize("cut", [0, 1, 50])
+async def test_frames_that_come_with_the_request_are_answered_behind_its_response(site, cut):
+    reader, writer = await site.connect(await site.port(type="ws"))
+    request = upgrade() + frame(PING, b"x") + frame(BINARY, b"hello") + frame(CLOSE, b"\x03\xe8")
+    pieces = [request[at : at + cut] for at in range(0, len(request), cut)] if cut else [request]
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+    assert await read_frame(reader) == (PONG, b"x")
+    assert await closing(reader) == CloseCode.NORMAL_CLOSURE
+    await site.server.until(lambda: site.server.states[0].reason is not None)
+    assert site.server.states[0].reason == "the WebSocket was closed"
+    assert site.server.states[0].arrived == b"hello"
+
+
 async def test_the_same_over_tls(site, authority):
     tls = TlsSettings(
         authority.certfile, authority.keyfile, cafile=authority.cafile, require_certificate=True

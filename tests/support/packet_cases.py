@@ -88,16 +88,18 @@ FIELDS: dict[type[object], tuple[str, ...]] = {
     Auth: ("properties", "reason_code"),
 }
 """What each class holds; asking the class itself would not do where it is compiled."""
+FIELDS_BY_NAME = {kind.__name__: fields for kind, fields in FIELDS.items()}
+"""The same for both forms of the package, whose classes are others."""
 
 
 def described(thing: object) -> object:
     """Packets, Wills and Properties as plain tuples, to compare them; `wire` is told apart by the caller."""
-    if isinstance(thing, Properties):
+    if type(thing).__name__ == "Properties":
         named = sorted((row.attribute, getattr(thing, row.attribute)) for row in TABLE)
         return ("Properties", tuple((name, value) for name, value in named if value not in (None, ())))
     if isinstance(thing, list):
         return [described(one) for one in thing]
-    fields = FIELDS.get(type(thing))
+    fields = FIELDS_BY_NAME.get(type(thing).__name__)
     if fields is None:
         return thing
     return (type(thing).__name__, tuple((name, described(getattr(thing, name))) for name in fields))

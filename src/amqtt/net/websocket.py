@@ -23,6 +23,8 @@ from amqtt.net.listener import Listener
 
 MAXIMUM_REQUEST_SIZE = 16 * 1024
 """Bytes of an HTTP request: ten times what browsers send; nobody is known yet."""
+BLANK_LINE = b"\r\n\r\n"
+"""The end of an HTTP request."""
 FRAME_OVERHEAD = 14
 """The longest header of a WebSocket frame: a packet of the maximum size still fits."""
 SUBPROTOCOLS = (Subprotocol("mqtt"), Subprotocol("mqttv3.1"))
@@ -46,6 +48,7 @@ class WebSocketConnection(Connection):
             max_size=house.limits.maximum_packet_size + FRAME_OVERHEAD,
             logger=_SILENT,
         )
+        self._request_end = b""
         self._buffered = 0
         self._answered = False
         self._unsent_control = b""
@@ -93,6 +96,21 @@ class WebSocketConnection(Connection):
         return self._protocol.eof_sent
 
     def _parse(self, data: bytes, payloads: list[bytes]) -> None:
+        """Parse the request and answer it, then the frames: also those that came with it in one piece."""
+        if self._protocol.state is State.CONNECTING:
+            at = self._behind_request(data)
+            self._parse_part(data[:at], payloads)
+            data = data[at:]
+        if data and not self._is_over():
+            self._parse_part(data, payloads)
+
+    def _behind_request(self, data: bytes) -> int:
+        """Where in these bytes the request is over; behind them, if it goes on."""
+        before, self._request_end = self._request_end, (self._request_end + data)[1 - len(BLANK_LINE) :]
+        at = (before + data).find(BLANK_LINE)
+        return len(data) if at < 0 else at + len(BLANK_LINE) - len(before)
+
+    def _parse_part(self, data: bytes, payloads: list[bytes]) -> None:
         try:
             self._protocol.receive_data(data)
         except StopIteration:
