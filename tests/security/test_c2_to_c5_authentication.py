@@ -1,0 +1,202 @@
+"""C2 to C5, C7: who is not known, is slow, raises, or answers rubbish, is out; nobody else notices."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Peer, Permissions, Refusal
+from amqtt.access import password_file
+from amqtt.access.authenticators import Authenticators
+from amqtt.access.hashes import PasswordHash
+from amqtt.access.password_file import PasswordFile
+from amqtt.broker import Broker
+from amqtt.wire.packets import MQTT_5, Connack, Connect
+from support.bench_server import Bench
+from support.loopback import Brokers
+from support.opener import Opener
+
+SHA_CRYPT = "$5$rounds=1000$abcdefgh$gYZK5qo9Ev1hL4VeiqU1Bdnm5X0ebuHoQ5EBHMQ//4B"
+"""Of `secret word`."""
+
+
+class Says(Authenticator):
+    """Gives one answer, or raises it."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def authenticate(self, request: ConnectRequest) -> Answer:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer  # type: ignore[return-value]
+
+
+YES = "yes"
+ANSWERS = {
+    YES: Accepted(Permissions("u")),
+    "no": Refusal(),
+    "abstains": None,
+    "raises": ValueError("out of order"),
+    "says True": True,
+    "says a word": "true",
+    "accepts without permissions": Accepted(None),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("answers", list(itertools.product(ANSWERS, repeat=3)), ids="-".join)
+def test_somebody_must_say_yes_and_everybody_else_no_more_than_nothing(answers: tuple[str, ...]) -> None:
+    """C5: over three Authenticators, in every order."""
+    members = {f"{at}": Says(ANSWERS[answer]) for at, answer in enumerate(answers)}
+    bench = Bench(Authenticators(members))
+    bench.faults = []
+    code = bench.client().connect("c", username="u").reason_code
+    expected = YES in answers and set(answers) <= {YES, "abstains"}
+    assert (code == 0) is expected
+
+
+def test_without_any_authenticator_nobody_comes_in() -> None:
+    assert Bench(Authenticators({})).client().connect("c").reason_code == 0x87
+
+
+@pytest.mark.parametrize("answer", [answer for answer in ANSWERS if answer != YES])
+def test_a_server_takes_nothing_but_an_answer_for_a_yes(answer: str) -> None:
+    """C4: without the house's own Authenticators between."""
+    bench = Bench(Says(ANSWERS[answer]))
+    client = bench.client()
+    client.send(Connect("c"))
+    assert client.state.closed
+    assert not bench.server.realm.sessions
+
+
+class Hangs(Authenticator):
+    """Never answers."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def authenticate(self, request: ConnectRequest) -> Awaitable[Answer]:
+        return self._wait()
+
+    async def _wait(self) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        raise AssertionError
+
+
+async def test_an_authenticator_that_hangs_refuses_and_the_others_are_served(
+    broker_with: Brokers, opener: Opener, faults: list[BaseException]
+) -> None:
+    broker = await broker_with(authentication_timeout=0.2)
+    idle = await opener.connected(broker, "idle")
+    hangs = Hangs()
+    broker.server.authenticator = hangs
+    waiting = [await opener(broker) for _ in range(20)]
+    for number, client in enumerate(waiting):
+        client.send(Connect(f"w{number}", MQTT_5))
+    assert await idle.sync() == []
+    for client in waiting:
+        (connack,) = await client.expect_closed()
+        assert isinstance(connack, Connack)
+        assert connack.reason_code == 0x87
+    assert hangs.cancelled == 20
+    assert await idle.sync() == []
+    assert {type(fault) for fault in faults} == {TimeoutError}
+    faults.clear()
+
+
+# -- C2: which names there are is not to be found out
+
+
+class Counted(PasswordHash):
+    """Counts how often it was verified."""
+
+    verified: ClassVar[list[bytes]] = []
+
+    @property
+    def weakness(self) -> str:
+        return ""
+
+    def _matches(self, password: bytes) -> bool:
+        self.verified.append(password)
+        return False
+
+
+async def test_an_unknown_user_costs_as_much_as_a_known_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "passwd").write_text("alice:x\n")
+    monkeypatch.setattr(password_file, "read_hash", Counted)
+    users = PasswordFile(tmp_path / "passwd")
+    work = {}
+    for name in ("alice", "mallory", "", "*)(uid=*", "alice\0", "ALICE"):
+        Counted.verified.clear()
+        answer = users.authenticate(ConnectRequest(name, name, b"guess", Peer()))
+        if name:
+            assert isinstance(answer, Awaitable)
+            refusal = await answer
+            assert isinstance(refusal, Refusal)
+            work[name] = (list(Counted.verified), refusal.reason_code, refusal.reason)
+        else:
+            assert answer is None
+    await users.close()
+    assert len(set(map(str, work.values()))) == 1
+    assert work["mallory"][0] == [b"guess"]
+
+
+def test_secrets_are_compared_in_constant_time() -> None:
+    source = Path(str(password_file.__file__)).parent
+    for module in ("password_file.py", "hashes.py", "scram.py"):
+        assert "compare_digest" in (source / module).read_text(encoding="utf-8")
+
+
+# -- C3: a flood of wrong passwords
+
+
+async def test_a_flood_of_wrong_passwords_is_bounded_and_the_right_one_still_gets_in(
+    tmp_path: Path, opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(password_file, "MOST_WAITING", 5)
+    (tmp_path / "passwd").write_text(f"alice:{SHA_CRYPT}\nbob:{SHA_CRYPT}\n")
+    broker = Broker(
+        {
+            "listeners": {"test": {"bind": "127.0.0.1:0"}},
+            "sys_interval": 0,
+            "auth": {"allow-anonymous": False, "password-file": str(tmp_path / "passwd")},
+        }
+    )
+    async with broker:
+        alice = await opener(broker)
+        await alice.connect("alice", username="alice", password=b"secret word")
+        crowd = [await opener(broker) for _ in range(60)]
+        for number, client in enumerate(crowd):
+            client.send(Connect(f"m{number}", MQTT_5, username=f"user{number}", password=b"guess"))
+        assert await alice.sync() == []
+        codes = []
+        for client in crowd:
+            (connack,) = await client.expect_closed()
+            codes.append(connack.reason_code)  # type: ignore[union-attr]
+        assert set(codes) <= {0x86, 0x89}
+        assert codes.count(0x86) >= 5
+        bob = await opener(broker)
+        assert (await bob.connect("bob", username="bob", password=b"secret word")).reason_code == 0
+        again = await opener(broker)
+        assert (await again.connect("a", username="alice", password=b"secret word")).reason_code == 0
+
+
+@pytest.mark.parametrize(
+    "password", [b"", None, b"\0", b"secret word\0", b"secret", b"secret word ", b"x" * 60_000]
+)
+async def test_no_password_but_the_right_one_is_right(tmp_path: Path, password: bytes | None) -> None:
+    (tmp_path / "passwd").write_text(f"alice:{SHA_CRYPT}\n")
+    users = PasswordFile(tmp_path / "passwd")
+    answer = users.authenticate(ConnectRequest("c", "alice", password, Peer()))
+    assert isinstance(answer, Awaitable)
+    assert isinstance(await answer, Refusal)
+    await users.close()
