@@ -32,13 +32,13 @@ from amqtt.server.server import Server
 from amqtt.server.settings import ServerSettings
 from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
-from amqtt.store.keeping import Keeping
 from amqtt.threaded import ServiceThread
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from amqtt.admin.http import HttpListener
+    from amqtt.store.keeping import Keeping
 
 logger = logging.getLogger("amqtt.broker")
 
@@ -193,6 +193,9 @@ class Service:
         settings = self.config.persistence
         file = settings.file or self._default_file
         if self._keeping is None and file is not None and settings.durability != "memory":
+            # Who keeps nothing need not load SQLite.
+            from amqtt.store.keeping import Keeping
+
             self._keeping = Keeping(self._server, replace(settings, file=file.expanduser().absolute()))
         if self._keeping is None:
             return

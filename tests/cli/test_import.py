@@ -14,6 +14,17 @@ def test_embedding_a_broker_loads_nothing_of_the_command_line() -> None:
     assert not {"typer", "click", "rich", "uvloop"} & set(loaded.replace("'", " ").replace(",", " ").split())
 
 
+HEAVY = {
+    "amqtt.admin", "amqtt.cli", "amqtt.clients", "amqtt.store.sqlite", "amqtt.access.scram", "argon2", "bcrypt",
+    "cffi", "ctypes", "difflib", "importlib.metadata", "sqlite3", "tomllib", "websockets", "yaml", "zipfile",
+}  # fmt: skip
+
+
+def test_what_only_some_need_is_loaded_when_they_do() -> None:
+    loaded = after_import("' '.join(sys.modules)").split()
+    assert sorted(HEAVY & set(loaded)) == []
+
+
 def test_importing_it_configures_no_logging() -> None:
     assert after_import("logging.root.handlers, logging.getLogger('amqtt').handlers") == "[] []\n"
 

@@ -1,7 +1,6 @@
 """Making the one Authenticator of a Server out of its settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TypeVar
 
 from amqtt.abc import Authenticator
@@ -9,9 +8,7 @@ from amqtt.access.acl import AccessControlList
 from amqtt.access.anonymous import Anonymous
 from amqtt.access.authenticators import Authenticators
 from amqtt.access.mosquitto_acl import MosquittoAcl
-from amqtt.access.password_file import NoUsers, PasswordFile
 from amqtt.access.policy import Policy, TopicCheck
-from amqtt.access.scram import Scram
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.access.taboo import Taboo
 from amqtt.errors import BrokerError
@@ -42,6 +39,8 @@ def build_authenticator(
 
 def unknown_name(name: str, known: Sequence[str]) -> str:
     """What to say of a name that is none of the known ones."""
+    from difflib import get_close_matches
+
     close = get_close_matches(name, known, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"there is no plugin {name!r}{hint}; known are {', '.join(sorted(known))}"
@@ -59,6 +58,8 @@ def _anonymous(settings: AuthSettings) -> Authenticator:
 
 
 def _password_file(settings: AuthSettings) -> Authenticator:
+    from amqtt.access.password_file import NoUsers, PasswordFile
+
     # Without a file it knows nobody: then it must refuse every user name, as an empty file does.
     return NoUsers() if settings.password_file is None else PasswordFile(settings.password_file)
 
@@ -66,6 +67,8 @@ def _password_file(settings: AuthSettings) -> Authenticator:
 def _scram(settings: AuthSettings) -> Authenticator:
     if settings.scram_file is None:
         raise BrokerError("auth.plugins: auth_scram needs auth.scram-file")
+    from amqtt.access.scram import Scram
+
     return Scram.from_file(settings.scram_file)
 
 

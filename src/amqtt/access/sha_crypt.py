@@ -4,7 +4,6 @@ The standard library's `crypt` ended with Python 3.12. The C library is some 3 t
 Python and lets the event loop run meanwhile.
 """
 
-import ctypes
 import functools
 import hashlib
 import time
@@ -52,6 +51,8 @@ def _fastest() -> _Crypt:
 
 def native_sha_crypt(library_name: str | None) -> _Crypt | None:
     """`crypt_r` of this shared library (None: of the C library), if it knows SHA-crypt."""
+    import ctypes
+
     try:
         crypt_r = ctypes.CDLL(library_name).crypt_r
     except (OSError, AttributeError, TypeError):

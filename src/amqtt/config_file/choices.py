@@ -1,7 +1,6 @@
 """Other people's plugins in a configuration: dotted paths, classes, and plugins themselves."""
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 
 from amqtt.config import PluginChoice
 from amqtt.config_file.section import Findings, KeyPath
@@ -17,6 +16,8 @@ def is_plugin(target: object, names: Collection[str]) -> bool:
     module, dot, attribute = target.rpartition(".")
     if not (module and dot and attribute) or target in names:
         return False
+    from difflib import get_close_matches
+
     # "auth.anonymus" is a name with a mistake in it, "auth.MyPlugin" the path of a class.
     return not (attribute.islower() and get_close_matches(target, list(names), n=1, cutoff=_LIKELY))
 

@@ -1,7 +1,6 @@
 """Reading one mapping of a configuration key by key, and gathering everything that is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TypeVar
 
 from amqtt.errors import ConfigurationError, Mistake
@@ -111,6 +110,8 @@ class Section:
 
     def likely(self, key: str, similarity: float = 0.6) -> str:
         """The known key that an unknown one probably means, "" if there is none like it."""
+        from difflib import get_close_matches
+
         close = get_close_matches(_canonical(key), list(self._known), n=1, cutoff=similarity)
         return close[0] if close else ""
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 
 from amqtt.config_file.section import kind
@@ -104,6 +103,8 @@ def one_of(*choices: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         word = text(value)
         if word not in choices:
+            from difflib import get_close_matches
+
             close = get_close_matches(word.lower(), choices, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise ValueError(f"it must be one of {', '.join(choices)}, not {word!r}{hint}")

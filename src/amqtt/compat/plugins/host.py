@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -53,7 +52,7 @@ class PluginHost(Service):
     plugin_namespace: str = GROUP
 
     def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
-        self._registered: dict[str, EntryPoint] = registered(self.plugin_namespace)
+        self._registered = registered(self.plugin_namespace)
         super().__init__(config)
         context = BrokerContext(self)  # type: ignore[arg-type]
         context.config = whole_configuration(self.config)

@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from importlib.metadata import EntryPoint
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from amqtt.compat.contexts import BaseContext
 from amqtt.compat.plugins.loading import Loaded
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 
 class _Entry(NamedTuple):
     name: str
-    ep: EntryPoint
+    ep: "EntryPoint"
     object: Any
 
 

@@ -5,8 +5,7 @@ import importlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
 from amqtt.compat.contexts import BaseContext
@@ -14,6 +13,9 @@ from amqtt.compat.plugins.base import BasePlugin
 from amqtt.compat.plugins.options import Written, WrongOption, filled
 from amqtt.config import PluginChoice
 from amqtt.errors import BrokerError, PluginImportError, PluginInitError, PluginLoadError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "amqtt.broker.plugins"
 """The group of entry points that plugins of a Broker are registered in."""
@@ -32,7 +34,7 @@ class Loaded:
     """
 
     def __init__(
-        self, name: str, plugin: Any, context: BaseContext, entry_point: EntryPoint | None = None
+        self, name: str, plugin: Any, context: BaseContext, entry_point: "EntryPoint | None" = None
     ) -> None:
         self.name = name
         self.plugin = plugin
@@ -41,11 +43,13 @@ class Loaded:
         self.is_modern = entry_point is None and isinstance(plugin, BasePlugin)
 
 
-def registered(group: str) -> dict[str, EntryPoint]:
+def registered(group: str) -> "dict[str, EntryPoint]":
     """The plugins of other people that are installed, by the names of their entry points.
 
     Raises BrokerError where a name says nothing: two plugins have it, or a built-in one.
     """
+    from importlib.metadata import entry_points
+
     groups = (group, OLD_GROUP) if group == GROUP else (group,)
     found: dict[str, EntryPoint] = {}
     for each in groups:
@@ -62,16 +66,16 @@ def registered(group: str) -> dict[str, EntryPoint]:
     return found
 
 
-def _origin(entry_point: EntryPoint) -> str:
+def _origin(entry_point: "EntryPoint") -> str:
     return entry_point.value if entry_point.dist is None else f"{entry_point.dist.name} ({entry_point.value})"
 
 
-def load_registered(found: Mapping[str, EntryPoint], context: BaseContext, namespace: str) -> list[Loaded]:
+def load_registered(found: "Mapping[str, EntryPoint]", context: BaseContext, namespace: str) -> list[Loaded]:
     """Make one of each; raises PluginError for one that cannot be used."""
     return [_load_registered(name, entry_point, context, namespace) for name, entry_point in found.items()]
 
 
-def _load_registered(name: str, entry_point: EntryPoint, context: BaseContext, namespace: str) -> Loaded:
+def _load_registered(name: str, entry_point: "EntryPoint", context: BaseContext, namespace: str) -> Loaded:
     try:
         target = entry_point.load()
     except Exception as error:
