@@ -7,7 +7,7 @@ from amqtt.config import DEFAULT_LISTENER, default_listeners
 from amqtt.config_file import values
 from amqtt.config_file.section import Findings, KeyPath, Section
 from amqtt.net.settings import (
-    DEFAULT_PORTS,
+    PORTS,
     TYPES,
     CertificatePair,
     ListenerSettings,
@@ -145,7 +145,7 @@ def _local_bind(bind: str | int) -> str | int:
     """A bind without a host as one of this machine alone: what is said of a broker is not for everybody."""
     if str(bind).strip().startswith("*"):
         return bind
-    host, port = parse_bind(bind, DEFAULT_PORTS["http"])
+    host, port = parse_bind(bind, PORTS["http"])
     return bind if host is not None else f"localhost:{port}"
 
 
@@ -156,7 +156,7 @@ def _refuse_shared_binds(findings: Findings, path: KeyPath, opened: Mapping[str,
             continue
         address: object = listener.path
         if listener.type != "unix" and not isinstance(listener.bind, tuple):
-            host, port = parse_bind(listener.bind, DEFAULT_PORTS[listener.type])
+            host, port = parse_bind(listener.bind, PORTS[listener.type])
             address = (host, port) if port else name
         if address in first:
             findings.mistake(

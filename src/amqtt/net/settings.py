@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-DEFAULT_PORTS: Mapping[str, int] = {"tcp": 1883, "ws": 8883, "http": 9883}
-"""The port of a bind that names none, by the type of its Listener; the first two are aMQTT's."""
+DEFAULT_PORTS: Mapping[str, int] = {"tcp": 1883, "ws": 8883}
+"""The port of a bind that names none, by the type of its Listener; both are aMQTT's."""
+
+PORTS: Mapping[str, int] = {**DEFAULT_PORTS, "http": 9883}
+"""The same for every type that has a port."""
 
 TYPES = ("tcp", "ws", "unix", "external", "http")
 

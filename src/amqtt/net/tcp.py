@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from amqtt.net.listener import BACKLOG, ListenerError
-from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
+from amqtt.net.settings import PORTS, ListenerSettings, parse_bind
 
 _PORT_ATTEMPTS = 5
 _UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
@@ -38,7 +38,7 @@ def _bind(settings: ListenerSettings) -> tuple[str | None, int]:
     if isinstance(settings.bind, tuple):
         return settings.bind
     try:
-        return parse_bind(settings.bind, DEFAULT_PORTS[settings.type])
+        return parse_bind(settings.bind, PORTS[settings.type])
     except ValueError as wrong:
         raise ListenerError(f"listener {settings.name!r}: {wrong}") from None
 
