@@ -1,7 +1,7 @@
 """Floor 7: everything that an operator decides for one Broker, with its defaults and units."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
@@ -95,12 +95,23 @@ class Config:
         )
 
     @property
+    def admits_anyone(self) -> bool:
+        """Whether a Client comes in that says no name."""
+        return "auth_anonymous" in self.auth.asked and self.auth.admits_anonymous
+
+    def guarded(self, listener: ListenerSettings) -> ListenerSettings:
+        """The Listener with the check of Origins that it needs: any web page could reach an open one."""
+        if listener.type == "ws" and listener.allowed_origins is None and self.admits_anyone:
+            return replace(listener, allowed_origins=())
+        return listener
+
+    @property
     def who_may_connect(self) -> str:
         """One sentence for the log: who may come in."""
         asked = self.auth.asked
         if self.plugins:
             return "Whoever the plugins of the configuration accept may connect"
-        if "auth_anonymous" in asked and self.auth.admits_anonymous:
+        if self.admits_anyone:
             return "Anyone who reaches a listener may connect"
         return f"Whoever is accepted by {', '.join(asked)} may connect" if asked else "Nobody may connect"
 

@@ -178,7 +178,7 @@ class Service:
                 continue
             try:
                 self._listeners[name] = await open_listener(
-                    settings, self._house, self._handed_in.pop(name, ())
+                    self.config.guarded(settings), self._house, self._handed_in.pop(name, ())
                 )
             except ListenerError as error:
                 raise BrokerError(str(error)) from error

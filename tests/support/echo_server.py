@@ -19,6 +19,7 @@ class EchoState:
         self.link = link
         self.peer = peer
         self.closed = False
+        self.accepted = True
         self.pending: Awaitable[object] | None = None
         self.arrived = b""
         self.answers: list[object] = []

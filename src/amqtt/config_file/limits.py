@@ -12,6 +12,7 @@ _MUCH = 1 << 40
 _LONG = 365 * 86400.0
 
 _RANGES: Mapping[str, tuple[int, int]] = {
+    "maximum_connections": (0, _MUCH),
     "maximum_packet_size": (128, 268_435_455 + 5),
     "maximum_connect_size": (128, 268_435_455 + 5),
     "maximum_keep_alive": (0, 65_535),

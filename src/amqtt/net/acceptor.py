@@ -23,6 +23,8 @@ ACCEPTED_PER_PASS = 64
 """A crowd of newcomers leaves the rest of each pass of the event loop to who is inside."""
 EXHAUSTED_PAUSE = 1.0
 """Seconds without accepting when the system is out of file descriptors or memory."""
+CROWDED_PAUSE = 0.05
+"""Seconds without accepting when too many are inside of whom nobody knows who they are."""
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -71,6 +73,9 @@ class Acceptor:
 
     def _accept(self) -> None:
         for _ in range(ACCEPTED_PER_PASS):
+            if self._house.is_crowded:
+                self._wait(CROWDED_PAUSE)
+                return
             try:
                 accepted, _ = self._listening.accept()
             except ConnectionAbortedError:
@@ -119,8 +124,11 @@ class Acceptor:
         self._house.report(failed, None)
         if failed.errno in _EXHAUSTED:
             self._refuse_waiting()
+        self._wait(EXHAUSTED_PAUSE)
+
+    def _wait(self, seconds: float) -> None:
         self._house.loop.remove_reader(self._listening)
-        self._pause = self._house.loop.call_later(EXHAUSTED_PAUSE, self._resume)
+        self._pause = self._house.loop.call_later(seconds, self._resume)
 
     def _refuse_waiting(self) -> None:
         """Close what waits, with the one file descriptor that was kept for this."""

@@ -61,8 +61,8 @@ class Connection(Traffic, asyncio.BufferedProtocol):
     # The transport's side.
 
     def enter(self, accepted: socket.socket) -> bool:
-        """Come in; False: the Listener has enough, or the Server has failed."""
-        if not self.listener.admit():
+        """Come in; False: there are enough, or the Server has failed."""
+        if not self.listener.admit(self.house.is_full):
             return False
         self._read_peer(accepted)
         self.house.turn.now = self.house.clock()

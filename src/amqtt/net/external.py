@@ -61,7 +61,7 @@ class ExternalConnection:
 
     async def serve(self) -> None:
         """Serve the Client until its connection ends; it is closed then."""
-        if not self.listener.admit():
+        if not self.listener.admit(self.house.is_full):
             await self._close()
             return
         house = self.house

@@ -1,6 +1,7 @@
 """What the Network Connections of one broker share."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -10,11 +11,17 @@ from amqtt.abc import Peer
 from amqtt.server.limits import Limits
 from amqtt.sessions.link import Link, Turn
 
+if sys.platform != "win32":
+    import resource
+
 if TYPE_CHECKING:
     from amqtt.net.listener import Listener
 
 RECEIVE_BUFFER_SIZE = 64 * 1024
 """Larger ones lose more to the allocator than they gain (measured); one serves a whole event loop."""
+
+SPARE_DESCRIPTORS = 128
+"""File descriptors that no Network Connection gets: listening sockets, files, the store."""
 
 
 class ConnectionState(Protocol):
@@ -23,6 +30,10 @@ class ConnectionState(Protocol):
     @property
     def closed(self) -> bool:
         """Whether the Server has closed it: further input is ignored."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether its Client has been accepted, or it is over."""
 
     @property
     def pending(self) -> Awaitable[object] | None:
@@ -90,6 +101,9 @@ class House:
         self.records = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         """The same for what TLS has not decrypted yet."""
         self.connections: set[Connection] = set()
+        self._strangers: dict[Connection, None] = {}
+        """Those that were not accepted when it was last looked."""
+        self._most_connections = self.limits.maximum_connections or _descriptors()
         self._report = report
         self._emptied: asyncio.Future[None] | None = None
         # What this turn sends is written when the callbacks that are ready now have run.
@@ -104,13 +118,29 @@ class House:
                 {"message": "reporting a fault of a Network Connection failed", "exception": second}
             )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many Network Connections as there may be."""
+        return len(self.connections) >= self._most_connections
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether nobody should be accepted until some of the strangers are known."""
+        most = self.limits.maximum_unauthenticated
+        if not most or len(self._strangers) < most:
+            return False
+        self._strangers = {one: None for one in self._strangers if not one.state.accepted}
+        return len(self._strangers) >= most
+
     def entered(self, connection: Connection) -> None:
         """A Network Connection was accepted."""
         self.connections.add(connection)
+        self._strangers[connection] = None
 
     def left(self, connection: Connection) -> None:
         """A Network Connection is gone, to its last byte."""
         self.connections.discard(connection)
+        self._strangers.pop(connection, None)
         if not self.connections and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
@@ -131,3 +161,13 @@ class House:
         """Drop every Network Connection that is left, with whatever it has not sent."""
         for connection in list(self.connections):
             connection.abort("the broker stops")
+
+
+def _descriptors() -> int:
+    """How many Network Connections the system lets us have; there is no more than that to say."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(most - SPARE_DESCRIPTORS, most // 2)

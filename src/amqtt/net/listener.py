@@ -20,7 +20,7 @@ class Listener:
 
     `addresses` are the real (host, port) pairs, or the path of a Unix socket; `open_connections`
     counts the Network Connections that it accepted and that are not gone, `refused` those closed at
-    once because `max_connections` were open.
+    once because enough were open.
     """
 
     def __init__(self, settings: ListenerSettings, tls: ssl.SSLContext | None) -> None:
@@ -50,10 +50,10 @@ class Listener:
             for acceptor in self._acceptors:
                 acceptor.tls = tls
 
-    def admit(self) -> bool:
-        """Count one more Network Connection; False: there are enough."""
+    def admit(self, is_full: bool = False) -> bool:
+        """Count one more Network Connection; False: there are enough, of it or (`is_full`) of all."""
         maximum = self.settings.max_connections
-        if maximum and self.open_connections >= maximum:
+        if is_full or (maximum and self.open_connections >= maximum):
             self.refused += 1
             return False
         self.open_connections += 1

@@ -78,7 +78,8 @@ class ListenerSettings:
     Network Connection must begin with a header of the PROXY protocol, version 1 or 2, which says whose
     it is; from anywhere else such a header is an error."""
     allowed_origins: Sequence[str] | None = None
-    """ws: the Origins that a browser may come from, beside a request without one; None: any."""
+    """ws: the Origins (`https://app.example.org`; `*`: any) that web pages may come from, beside those of
+    the same host and clients that are no browsers. None: any, but none where anonymous Clients come in."""
 
 
 def parse_bind(text: str | int | None, default_port: int) -> tuple[str | None, int]:

@@ -13,6 +13,14 @@ from amqtt.net.settings import PORTS, ListenerSettings, parse_bind
 _PORT_ATTEMPTS = 5
 _UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
+_KEEP_ALIVE = tuple(
+    (getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 300), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+    if hasattr(socket, name)
+)
+"""Seconds of silence after which the system asks a peer whether it is there, and between asking again,
+and how often: seven minutes at most, where the system's own default is two hours."""
+
 _Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
@@ -141,3 +149,5 @@ def set_tcp_options(connected: socket.socket) -> None:
     """Send small packets at once, and notice in the end that a peer is gone without a word."""
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEP_ALIVE:
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)

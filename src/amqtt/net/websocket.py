@@ -20,6 +20,7 @@ from websockets.typing import Subprotocol
 from amqtt.net.connection import Connection
 from amqtt.net.house import House
 from amqtt.net.listener import Listener
+from amqtt.net.origin import may_come_from
 
 MAXIMUM_REQUEST_SIZE = 16 * 1024
 """Bytes of an HTTP request: ten times what browsers send; nobody is known yet."""
@@ -151,9 +152,15 @@ class WebSocketConnection(Connection):
         settings = self.listener.settings
         if settings.path is not None and request.path.partition("?")[0] != settings.path:
             return self._protocol.reject(HTTPStatus.NOT_FOUND, "There is no MQTT here.\n")
-        if settings.allowed_origins is not None and not _may_come_from(request, settings.allowed_origins):
+        if settings.allowed_origins is not None and not self._may_come(request, settings.allowed_origins):
             return self._protocol.reject(HTTPStatus.FORBIDDEN, "This Origin may not connect.\n")
         return self._protocol.accept(request)
+
+    def _may_come(self, request: Request, allowed: Sequence[str]) -> bool:
+        headers = request.headers
+        sockname = self.transport.get_extra_info("sockname")
+        local = str(sockname[0]) if isinstance(sockname, tuple) else ""
+        return may_come_from(headers.get_all("Origin"), headers.get_all("Host"), allowed, local)
 
     # Sending.
 
@@ -193,17 +200,6 @@ def _select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]
     if offered:
         raise NegotiationError("this is an MQTT server; offer the subprotocol mqtt")
     return None
-
-
-def _may_come_from(request: Request, allowed: Sequence[str]) -> bool:
-    """Whether a browser's page of that Origin may connect: its own host's, or one that is allowed."""
-    origins = request.headers.get_all("Origin")
-    if not origins:
-        return True
-    origin = origins[0].lower()
-    hosts = [host.lower() for host in request.headers.get_all("Host")]
-    same_host = hosts == [origin.partition("://")[2]]
-    return len(origins) == 1 and (same_host or "*" in allowed or origin in {one.lower() for one in allowed})
 
 
 def _header(size: int) -> bytes:

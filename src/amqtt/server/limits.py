@@ -7,6 +7,12 @@ from dataclasses import dataclass
 class Limits:
     """What one Server grants and holds; sizes in bytes, times in seconds, 0 as each line says."""
 
+    maximum_connections: int = 0
+    """Network Connections of all Listeners together; those beyond are closed at once. 0: as many as there
+    are file descriptors, but 128 for everything else."""
+    maximum_unauthenticated: int = 1_000
+    """Network Connections without CONNACK yet; accepting waits while there are so many. Who is inside is
+    served before strangers are. 0: no bound."""
     maximum_packet_size: int = 16 * 1024 * 1024
     """The largest Control Packet taken from a connected Client: people send pictures."""
     maximum_connect_size: int = 64 * 1024

@@ -64,6 +64,11 @@ class ConnectionState:
         return self.phase == CLOSED
 
     @property
+    def accepted(self) -> bool:
+        """Whether its Client has been accepted, or it is over."""
+        return self.phase >= CONNECTED
+
+    @property
     def client_id(self) -> str:
         """The Client Identifier, "" before CONNECT."""
         return "" if self.connect is None else self.connect.client_id
