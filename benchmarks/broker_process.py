@@ -64,6 +64,11 @@ class BrokerProcess:
     ) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        return self._process.pid
+
     def cpu_seconds(self) -> float:
         """Processor time of the broker until now, in user space and in the kernel, to the nanosecond."""
         try:

@@ -200,6 +200,23 @@ def test_the_first_note_of_each_batch_wakes_who_writes(journal: Journal) -> None
     assert woken == [1, 2]
 
 
+def test_the_first_promise_of_each_batch_hurries_who_writes(journal: Journal) -> None:
+    hurried: list[int] = []
+    journal.hurry = lambda: hurried.append(journal.batch)
+    wire = Wire()
+    journal.retain("t", message())
+    assert hurried == []
+    journal.promise(wire.link, b"PUBACK 1")
+    journal.promise(wire.link, b"PUBACK 2")
+    assert hurried == [1]
+    journal.take()
+    journal.promise(wire.link, b"PUBACK 3")
+    assert hurried == [1], "it is on its way"
+    journal.retain("t", None)
+    journal.withhold(wire.link)
+    assert hurried == [1, 2]
+
+
 # -- promises
 
 

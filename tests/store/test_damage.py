@@ -34,7 +34,7 @@ def flip_each(whole: Path, place: Path, offsets: range) -> None:
         place.mkdir()
         damaged = place / whole.name
         damaged.write_bytes(original[:at] + bytes((original[at] ^ 0xFF,)) + original[at + 1 :])
-        database = Database(damaged, "normal")
+        database = Database(damaged, "normal", 0)
         try:
             assert holds_nothing_else(database.open(), everything()), f"byte {at}"
             database.write(everything())
@@ -52,7 +52,7 @@ def test_a_flipped_byte_never_stops_a_start_and_never_invents_anything(
 
 
 def test_a_log_that_ends_anywhere_gives_what_was_committed_by_then(file: Path, tmp_path: Path) -> None:
-    database = Database(file, "normal")
+    database = Database(file, "normal", 0)
     database.open()
     states = [contents(Batch())]
     so_far = Batch()

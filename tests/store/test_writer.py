@@ -10,6 +10,7 @@ from amqtt.abc import Batch, SessionStore
 from amqtt.errors import StoreError
 from amqtt.message import Message
 from amqtt.sessions.journal import Journal
+from amqtt.sessions.link import Link, Turn
 from amqtt.store.memory import MemoryStore
 from amqtt.store.writer import Writer
 
@@ -175,3 +176,24 @@ async def test_a_fault_in_keeping_promises_does_not_end_the_writing(
     await scene.settled()
     assert "A fault of the broker, after a commit" in caplog.text
     assert set(scene.disk.kept.retained) == {"a", "b"}
+
+
+async def test_what_nobody_waits_for_is_written_at_leisure(scene: Scene) -> None:
+    loop = asyncio.get_running_loop()
+    scene.note()
+    pending = scene.writer._leisure
+    assert pending is not None
+    assert pending.when() > loop.time()
+    async with asyncio.timeout(DEADLINE):
+        await scene.disk.asked.wait()
+    assert scene.committed == [1]
+
+
+async def test_a_promise_hurries_it(scene: Scene) -> None:
+    link = Link(Turn(lambda: None), lambda: None)
+    scene.note()
+    assert scene.writer._leisure is not None
+    scene.journal.promise(link, b"PUBACK")
+    assert scene.writer._leisure is None
+    async with asyncio.timeout(DEADLINE):
+        await scene.disk.asked.wait()

@@ -10,7 +10,7 @@ from amqtt.store.database import Database
 
 def written(file: Path, *batches: Batch) -> Path:
     """A store that holds these Batches, closed."""
-    database = Database(file, "normal")
+    database = Database(file, "normal", 0)
     database.open()
     for batch in batches:
         database.write(batch)
@@ -20,7 +20,7 @@ def written(file: Path, *batches: Batch) -> Path:
 
 def read(file: Path) -> Batch:
     """What a Broker that starts now finds there."""
-    database = Database(file, "normal")
+    database = Database(file, "normal", 0)
     try:
         return database.open()
     finally:

@@ -127,14 +127,16 @@ class Journal:
 
     `batch` is the number of the Batch that gathers what is noted now. `changes` rises with every
     note: compare it before and after to see whether something became durable. `wake` is called when
-    the first note of a Batch is made. `failing` says that nothing can be made durable at present,
-    so nothing more must be promised.
+    the first note of a Batch is made, `hurry` when the first promise waits for it: what nobody waits
+    for can be written with what somebody does. `failing` says that nothing can be made durable at
+    present, so nothing more must be promised.
     """
 
     __slots__ = (
-        "_committed_bytes", "_committed_changes", "_entries", "_fresh", "_gathered", "_held", "_last_number",
+        "_committed_bytes", "_committed_changes", "_entries", "_fresh", "_gathered", "_held", "_hurried",
+        "_last_number",
         "_maximum_bytes", "_maximum_records", "_noted_bytes", "_stalled", "_taken", "_taken_changes", "batch",
-        "changes", "failing", "wake",
+        "changes", "failing", "hurry", "wake",
     )
 
     def __init__(
@@ -159,7 +161,9 @@ class Journal:
         self.batch = 1
         self.changes = 0
         self.failing = False
+        self._hurried = False
         self.wake: Callable[[], None] = _nobody_writes
+        self.hurry: Callable[[], None] = _nobody_writes
 
     # -- notes
 
@@ -298,6 +302,7 @@ class Journal:
         self._fresh = self._last_number + 1
         self._taken.append((self.batch, self.changes, self._noted_bytes))
         self._taken_changes = self.changes
+        self._hurried = False
         self.batch += 1
         self._gathered = Batch(self.batch)
         return batch
@@ -330,17 +335,27 @@ class Journal:
             return
         link.promise(self.batch if self.has_news else self.batch - 1, packet)
         self._hold(link)
+        if not self._hurried:
+            self._press_on()
 
     def withhold(self, link: "Link") -> None:
         """Let nothing leave on this Link before all that was noted so far is durable."""
         if not self.is_settled:
             link.withhold(self.batch if self.has_news else self.batch - 1)
             self._hold(link)
+            self._press_on()
 
     def hold_back(self, link: "Link") -> None:
         """Read no more from the Client on this Link until the disk has caught up."""
         link.turn.congested = link
         self._hold(link)
+        self._press_on()
+
+    def _press_on(self) -> None:
+        """Somebody waits for this Batch."""
+        if not self._hurried and self.has_news:
+            self._hurried = True
+            self.hurry()
 
     def stall(self, session: "Session") -> None:
         """The Link of this Session is full of promises: it can be sent more when they are kept."""

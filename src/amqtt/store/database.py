@@ -27,6 +27,12 @@ SYNCHRONOUS: Final = {"full": "FULL", "normal": "NORMAL"}
 LARGEST_CHECKED: Final = 1 << 30
 """Bytes of a file that is looked through at start; half a second for each 250 MB."""
 IN_USE: Final = "is in use by another broker: stop that, or name another persistence.file"
+LOG_SIZE: Final = 8 * 1024 * 1024
+"""Bytes of the log. It is made at once and overwritten from then on: each commit that made it longer
+would cost the disk several times as much."""
+CHECKPOINT: Final = 1600
+"""Pages of 4 KiB in the log after which they are brought into the file: what is left of the log is for
+the transaction that gets it there."""
 DAMAGED_ROWS_NAMED: Final = 10
 """Log lines about single rows; what comes after is counted."""
 
@@ -38,8 +44,9 @@ class Unreadable(Exception):
 class Database:
     """One connection to one file, which it has alone."""
 
-    def __init__(self, file: Path, durability: str) -> None:
+    def __init__(self, file: Path, durability: str, log_size: int = LOG_SIZE) -> None:
         self.file = file
+        self._log_size = log_size
         self._synchronous = SYNCHRONOUS[durability]
         self._connection: sqlite3.Connection | None = None
         self._lock = FileLock(file)
@@ -58,9 +65,8 @@ class Database:
         """
         self._take_lock()
         try:
-            make_private(self.file)
             try:
-                return self._read()
+                return self._begin()
             except Unreadable as fault:
                 self._let_go()
                 return self._begin_anew(str(fault))
@@ -77,6 +83,15 @@ class Database:
             raise StoreError(f"{self.file} cannot be opened for writing: {fault.strerror}") from fault
         if not taken:
             raise StoreError(f"{self.file} {IN_USE}")
+
+    def _begin(self) -> Batch:
+        """Open the file, a new one twice: SQLite deletes the log of an empty one."""
+        make_private(self.file)
+        if not self.file.stat().st_size:
+            self._read()
+            self._let_go()
+        prepare_log(self.file, self._log_size)
+        return self._read()
 
     def _read(self) -> Batch:
         try:
@@ -102,7 +117,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         # The log is overwritten again and again: to append to it costs the disk twenty times as much.
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         connection.execute("PRAGMA journal_size_limit = -1")
         connection.execute("PRAGMA cache_size = -64000")
         if sys.platform == "darwin":
@@ -173,8 +188,7 @@ class Database:
         aside = put_aside(self.file)
         logger.error("%s cannot be read (%s): it was put aside as %s", self.file, reason, aside)
         kept = salvaged(aside)
-        make_private(self.file)
-        empty = self._read()
+        empty = self._begin()
         assert not len(empty)
         fold(kept, strays(kept))
         self.write(kept)
@@ -301,6 +315,25 @@ def make_private(file: Path) -> None:
             _sync_directory(file.parent)
     except OSError as fault:
         raise StoreError(f"{file} cannot be opened for writing: {fault.strerror}") from fault
+
+
+def prepare_log(file: Path, size: int) -> None:
+    """Make a log of zeros, which SQLite takes for one that holds nothing, where there is none."""
+    log = Path(f"{file}-wal")
+    if not size or (log.exists() and log.stat().st_size):
+        return
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+            for _ in range(0, size, 1 << 20):
+                os.write(descriptor, bytes(min(size, 1 << 20)))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync_directory(file.parent)
+    except OSError as fault:
+        raise StoreError(f"{log} cannot be written: {fault.strerror}") from fault
 
 
 def put_aside(file: Path) -> Path:

@@ -12,6 +12,9 @@ from amqtt.sessions.journal import Journal
 
 logger = logging.getLogger("amqtt.store")
 
+AT_LEISURE: Final = 0.05
+"""Seconds for which what nobody waits for gathers: acknowledgements of Clients, mostly, which cost the
+disk nothing when they are written with the next message."""
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 """Seconds between two attempts of a commit that fails: twice as long each time, and no longer than this."""
@@ -20,7 +23,8 @@ LONGEST_PAUSE: Final = 2.0
 class Writer:
     """The one who commits. The next Batch is what has gathered while the last one was written.
 
-    So one publisher waits for one write, and a thousand share one. A commit that fails is repeated
+    So one publisher waits for one write, and a thousand share one. What nobody waits for is written
+    with what somebody does, or after a moment. A commit that fails is repeated
     until it succeeds; meanwhile, and when one takes longer than `timeout` seconds, the Journal is
     `failing` and nothing new is promised. `committed` is called with the number of each Batch.
     """
@@ -38,12 +42,14 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._batch: Batch | None = None
         self._failing_since = 0.0
+        self._leisure: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin to write, what was left over first."""
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
-        self._journal.wake = self._news.set
+        self._journal.wake = self._begin_at_leisure
+        self._journal.hurry = self._begin
         if self._journal.has_news or self._batch is not None:
             self._news.set()
         self._task = asyncio.get_running_loop().create_task(self._write(self._news, self._idle))
@@ -55,6 +61,7 @@ class Writer:
         try:
             async with asyncio.timeout(seconds):
                 while not self._journal.is_settled:
+                    self._begin()
                     self._idle.clear()
                     await self._idle.wait()
         except TimeoutError:
@@ -64,25 +71,43 @@ class Writer:
     async def stop(self) -> None:
         """Write no more; what could not be written is kept for the next `start`."""
         task, self._task = self._task, None
-        self._journal.wake = _nobody_writes
+        self._journal.wake = self._journal.hurry = _nobody_writes
+        self._put_off()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+
+    def _begin_at_leisure(self) -> None:
+        if self._leisure is None:
+            self._leisure = asyncio.get_running_loop().call_later(AT_LEISURE, self._begin)
+
+    def _begin(self) -> None:
+        self._put_off()
+        if self._news is not None:
+            self._news.set()
+
+    def _put_off(self) -> None:
+        if self._leisure is not None:
+            self._leisure.cancel()
+            self._leisure = None
 
     async def _write(self, news: asyncio.Event, idle: asyncio.Event) -> None:
         journal = self._journal
         while True:
             await news.wait()
             news.clear()
-            while self._batch is not None or journal.has_news:
-                batch = self._batch
-                if batch is None:
-                    batch = self._batch = journal.take()
-                if len(batch):
-                    await self._commit(batch)
-                self._batch = None
-                self._keep_promises(batch.number)
+            if self._batch is not None:  # an earlier stop has left it
+                await self._finish(self._batch)
+            if journal.has_news:
+                self._batch = journal.take()
+                await self._finish(self._batch)
             idle.set()
+
+    async def _finish(self, batch: Batch) -> None:
+        if len(batch):
+            await self._commit(batch)
+        self._batch = None
+        self._keep_promises(batch.number)
 
     def _keep_promises(self, number: int) -> None:
         try:
