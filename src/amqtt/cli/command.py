@@ -6,15 +6,20 @@ import typer
 
 from amqtt.cli import acl, certificates, passwords
 from amqtt.cli.check import check
+from amqtt.cli.client_options import PropertiesCommand
 from amqtt.cli.convert import convert_mosquitto
 from amqtt.cli.logs import LogFormat
+from amqtt.cli.publish import publish
 from amqtt.cli.serve import Config, Debug, Format, Watch, serve
+from amqtt.cli.subscribe import subscribe
 from amqtt.cli.version import version_line
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(serve)
 app.command()(check)
 app.command("convert")(convert_mosquitto)
+app.command("pub", cls=PropertiesCommand)(publish)
+app.command("sub", cls=PropertiesCommand)(subscribe)
 app.add_typer(passwords.app, name="passwd")
 app.add_typer(acl.app, name="acl")
 app.add_typer(certificates.app, name="certs")

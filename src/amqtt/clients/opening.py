@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 from amqtt.client_session.settings import ClientSettings
 from amqtt.clients.address import ServerAddress
@@ -68,12 +69,8 @@ class Door:
         loop = connection.loop
         if address.transport == "unix":
             await loop.create_unix_connection(lambda: connection, address.path)
-        elif self._context is None:
-            await loop.create_connection(
-                lambda: connection, address.host, address.port, happy_eyeballs_delay=HAPPY_EYEBALLS
-            )
-        else:
-            await loop.create_connection(
-                lambda: connection, address.host, address.port, ssl=self._context,
-                happy_eyeballs_delay=HAPPY_EYEBALLS,
-            )
+            return
+        options: dict[str, Any] = {} if self._context is None else {"ssl": self._context}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            options["happy_eyeballs_delay"] = HAPPY_EYEBALLS  # uvloop does not know of it.
+        await loop.create_connection(lambda: connection, address.host, address.port, **options)
