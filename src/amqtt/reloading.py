@@ -13,11 +13,9 @@ from amqtt.errors import BrokerError
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import tls_of
 from amqtt.net.settings import ListenerSettings
-from amqtt.server.accept import hand_over
-from amqtt.server.contained import contained
-from amqtt.server.disconnect import close
 from amqtt.server.realm import Realm
-from amqtt.wire.reasons import ReasonCode
+from amqtt.server.review import review
+from amqtt.sessions.session import Session
 
 _LISTENED: Final = (
     "type", "bind", "max_connections", "path", "mode", "owner", "group", "allowed_origins", "proxy_from",
@@ -78,30 +76,27 @@ def _is_moved(old: ListenerSettings, new: ListenerSettings) -> bool:
 def renew_permissions(realm: Realm, rules: object) -> int:
     """Hold every Session to the present rules; how many Clients had to leave.
 
-    A Client whose user would not be let in any more is told so and disconnected. What the others
-    subscribed to and may not any more ends, and what waits for them is looked at when it is sent.
-    Permissions that ask before they answer are left to themselves: they ask each time.
+    A Client whose user would not be let in any more is told so and disconnected; its Session, Will
+    Message and retained messages go with it. What the others subscribed to and may not any more ends,
+    what waits for them is looked at when it is sent. Permissions that ask before they answer are left
+    to themselves: they ask each time.
     """
     if not isinstance(rules, Rules):
         return 0
-    left = 0
-    for session in list(realm.sessions.values()):
-        state = realm.connected.get(session.client_id)
-        if session.permissions.asks:
-            continue
-        if state is not None and not rules.keeps(session.permissions.user):
-            close(realm, state, ReasonCode.NOT_AUTHORIZED, "the user may not connect any more")
-            left += 1
-            continue
+    present = rules
+
+    def permissions_of(session: Session) -> Permissions | None:
+        if session.permissions.asks or session.owner is None:
+            return session.permissions
+        if not present.keeps(session.owner or None):
+            return None
         inner = getattr(session.permissions, "inner", session.permissions)
+        state = realm.connected.get(session.client_id)
         peer = Peer() if state is None else state.peer
-        request = ConnectRequest(session.client_id, session.permissions.user, None, peer)
-        permissions = contained(rules.renewed(inner, request), realm.events)
-        if state is None:
-            session.permissions = permissions
-        else:
-            hand_over(realm, session, permissions)
-    return left
+        request = ConnectRequest(session.client_id, session.owner or None, None, peer)
+        return present.renewed(inner, request)
+
+    return review(realm, permissions_of)
 
 
 class Retired:

@@ -44,11 +44,11 @@ class Strikes:
     `maximum` 0 counts nothing.
     """
 
-    __slots__ = ("_ban_time", "_maximum", "_records")
+    __slots__ = ("_records", "ban_time", "maximum")
 
     def __init__(self, maximum: int, ban_time: float) -> None:
-        self._maximum = maximum
-        self._ban_time = ban_time
+        self.maximum = maximum
+        self.ban_time = ban_time
         self._records: dict[tuple[str, str], Record] = {}
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Strikes:
 
     def strike(self, party: tuple[str, str], now: float) -> bool:
         """Count one more; whether that was one too many."""
-        if not self._maximum:
+        if not self.maximum:
             return False
         record = self._records.get(party)
         if record is None or now >= record.since + WINDOW:
@@ -64,9 +64,9 @@ class Strikes:
                 _make_room(self._records, self._is_over, now)
             record = self._records[party] = Record(now)
         record.count += 1
-        if record.count < self._maximum:
+        if record.count < self.maximum:
             return False
-        record.banned_until = now + self._ban_time
+        record.banned_until = now + self.ban_time
         record.since = now
         record.count = 0
         return True
@@ -94,6 +94,14 @@ class Bans:
         self.logins = Strikes(limits.maximum_failed_logins, limits.ban_time)
         self.reconnections = Strikes(limits.maximum_reconnections, limits.ban_time)
         self._meters: dict[str, Meter] = {}
+
+    def adopt(self, limits: Limits) -> None:
+        """Go by other bounds; whoever is banned stays so."""
+        self._limits = limits
+        self._meters.clear()
+        self.logins.maximum, self.logins.ban_time = limits.maximum_failed_logins, limits.ban_time
+        self.reconnections.maximum = limits.maximum_reconnections
+        self.reconnections.ban_time = limits.ban_time
 
     def refusal(self, peer: Peer, packet: Connect, now: float) -> tuple[int, str]:
         """The Reason Code to refuse a CONNECT with, and the Limit that it exceeds; 0: it is welcome."""

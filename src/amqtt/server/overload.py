@@ -28,10 +28,10 @@ class Overload:
     `dropped` counts the messages of QoS 0 that were given up for it.
     """
 
-    __slots__ = ("_bytes", "_limits", "_looks", "_until", "dropped", "level")
+    __slots__ = ("_bytes", "_looks", "_until", "dropped", "level", "limits")
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._looks = [0, 0, 0, 0]
         self._until = [0.0, 0.0, 0.0, 0.0]
         self._bytes: dict[ConnectionState, int] = {}
@@ -40,7 +40,7 @@ class Overload:
 
     def look(self, lag: float, memory_share: float, now: float) -> None:
         """The event loop came so many seconds late; the process uses this part of its memory (0 to 1)."""
-        limits = self._limits
+        limits = self.limits
         found = CALM
         for level, bound in (
             (HOLDS_PUBLISHERS, limits.lag_to_hold_publishers),

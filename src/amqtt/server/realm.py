@@ -57,8 +57,8 @@ class Realm:
 
     def adopt(self, settings: ServerSettings) -> None:
         """Go on with other settings: they count for what begins from now on."""
-        if settings.limits != self.limits:
-            self.bans = Bans(settings.limits)
+        self.bans.adopt(settings.limits)
+        self.overload.limits = settings.limits
         self.settings = settings
         self.limits = settings.limits
         self.retained.bound(self.limits.maximum_retained_messages, self.limits.maximum_retained_bytes)

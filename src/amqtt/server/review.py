@@ -12,32 +12,38 @@ from amqtt.sessions.session import Session
 from amqtt.wire.reasons import ReasonCode
 
 
-def review(realm: Realm, permissions_of: Callable[[Session], Permissions | None]) -> None:
+def review(realm: Realm, permissions_of: Callable[[Session], Permissions | None]) -> int:
     """Give every Session, connected or stored, the Permissions that its user has now; None ends it.
 
-    Subscriptions that are not granted any more end, what waits is permitted anew before it is sent,
-    and what a Client retained and may not publish any more is retained no longer.
+    Those that it has already are left alone. Subscriptions that are not granted any more end, what
+    waits is permitted anew before it is sent, and what a Client retained and may not publish any more
+    is retained no longer. Returns how many Clients had to leave.
     """
     judged: dict[str, Permissions | None] = {}
+    left = 0
     for session in list(realm.sessions.values()):
         permissions = permissions_of(session)
-        if permissions is not None:
-            permissions = contained(permissions, realm.events)
-        judged[session.client_id] = permissions
+        if permissions is session.permissions:
+            continue
         if permissions is None:
-            _end(realm, session)
+            left += _end(realm, session)
         else:
+            permissions = contained(permissions, realm.events)
             _give(realm, session, permissions)
+        judged[session.client_id] = permissions
     _forget_retained(realm, judged)
+    return left
 
 
-def _end(realm: Realm, session: Session) -> None:
+def _end(realm: Realm, session: Session) -> int:
+    """End it, and its Network Connection if there is one: how many of these."""
     session.will = None
     state = realm.connected.get(session.client_id)
     if state is not None:
-        close(realm, state, ReasonCode.NOT_AUTHORIZED, "its user may not connect any more")
+        close(realm, state, ReasonCode.NOT_AUTHORIZED, "the user may not connect any more")
     if realm.sessions.get(session.client_id) is session:
         realm.end_session(session)
+    return int(state is not None)
 
 
 def _give(realm: Realm, session: Session, permissions: Permissions) -> None:

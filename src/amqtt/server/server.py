@@ -366,12 +366,13 @@ class Server:
         """Do what is due; the moment of the next deadline, None without one."""
         return self.deadlines.tick(self.turn.now)
 
-    def review(self, permissions_of: Callable[[Session], Permissions | None]) -> None:
+    def review(self, permissions_of: Callable[[Session], Permissions | None]) -> int:
         """Give every Session the Permissions that its `owner` has now; None: it may not connect any more.
 
-        To be called when the rules have changed, with `authenticator` already the new one.
+        To be called when the rules have changed, with `authenticator` already the new one. How many
+        Clients had to leave.
         """
-        review(self.realm, permissions_of)
+        return review(self.realm, permissions_of)
 
     def publish(self, message: Message) -> int:
         """Route a Message of the embedding program; how many Subscribers matched."""
