@@ -5,6 +5,7 @@
 # make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
 # make fuzz MINUTES=10 TARGET=packets   look for bytes that must not do what they do
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
+# make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
 # make docs    the generated pages of docs/reference
 # make clean   remove everything that make has made
@@ -35,7 +36,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-micro bench-peers docs clean system-packages simulate fuzz
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages simulate fuzz
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -72,6 +73,11 @@ bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto
 	@$(MAKE) --no-print-directory bench-peers || echo "some peers are missing; going on without them" >&2
 	$(PY) -m benchmarks $(BENCH)
+
+# The figures, tables and pictures of docs/explanation/performance.md: an hour on a machine that is left alone.
+bench-docs:
+	$(MAKE) --no-print-directory bench BENCH='--sweeps --json docs/explanation/performance.json $(BENCH)'
+	$(PY) -m benchmarks.documents
 
 # Both forms of the package, step by step, without a network.
 bench-micro: $(TEST) $(BUILT)

@@ -1,12 +1,12 @@
 """The figures as a table for people and as JSON for programs."""
 
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 
 from benchmarks.figures import Summary
 from benchmarks.shapes import Memory, Retained, Shape, Storm, Stream
+from benchmarks.verification import Faults
 
 Findings = Mapping[Shape, Mapping[str, Summary | str]]
 """For each shape and each broker its figures, or a sentence that says why there are none."""
@@ -27,11 +27,15 @@ def _columns(shape: Shape) -> tuple[str, ...]:
             return ("broker", f"bytes/{unit}", f"broker µs/{unit}", f"generator µs/{unit}", "count")
 
 
+def wrong(faults: Faults) -> str:
+    """What went wrong in words; "": nothing."""
+    return ", ".join(f"{count:,} {name}" for name, count in asdict(faults).items() if count)
+
+
 def _row(shape: Shape, broker: str, found: Summary | str) -> tuple[str, ...]:
     if isinstance(found, str):
         return broker, found
-    wrong = ", ".join(f"{count} {name}" for name, count in asdict(found.faults).items() if count)
-    verified = wrong or f"all of {found.count:,}"
+    verified = wrong(found.faults) or f"all of {found.count:,}"
     rate, cpu, generator = f"{found.rate:,.0f}", f"{found.broker_cpu:.2f}", f"{found.generator_cpu:.2f}"
     latencies = (f"{found.p50:,.0f}", f"{found.p99:,.0f}", f"{found.p999:,.0f}")
     match shape:
@@ -63,14 +67,13 @@ def table(shape: Shape, found: Mapping[str, Summary | str]) -> str:
     return "\n".join(lines)
 
 
-def as_json(found: Findings, versions: Mapping[str, str]) -> str:
-    """All figures; times are in microseconds, memory in bytes."""
-    shapes = {
+def as_json(found: Findings, machine: Mapping[str, str], kept: str = "") -> str:
+    """All figures; times are in microseconds, memory in bytes. `kept`: earlier ones, for other shapes."""
+    shapes = (json.loads(kept)["shapes"] if kept else {}) | {
         shape.name: {
             "shape": asdict(shape),
             "brokers": {b: {"error": s} if isinstance(s, str) else asdict(s) for b, s in each.items()},
         }
         for shape, each in found.items()
     }
-    machine = {"python": platform.python_version(), "system": platform.platform(), **versions}
-    return json.dumps({"machine": machine, "shapes": shapes}, indent=2)
+    return json.dumps({"machine": dict(machine), "shapes": shapes}, indent=1)

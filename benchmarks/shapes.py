@@ -81,6 +81,17 @@ class Memory:
 
 Shape = Stream | Storm | Retained | Memory
 
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One Stream, of which one thing is varied: its value at each point, in growing order."""
+
+    name: str
+    title: str
+    axis: str
+    points: tuple[tuple[int, Stream], ...]
+
+
 STREAMS = (
     Stream("flood", "QoS 0, 1 to 1, 2,000 under way", 1, 1, 0, 2000),
     Stream("flood-1k", "QoS 0, 1 to 1, 500 under way", 1, 1, 0, 500, payload_size=1024),
@@ -114,3 +125,30 @@ OTHERS = (
     Memory("retained-memory", "100,000 retained messages of 64 B", "retained", 100_000),
 )
 SHAPES: tuple[Shape, ...] = (*STREAMS, *OTHERS)
+
+
+def _fan_out(receivers: int) -> Stream:
+    title = f"QoS 0, 1 to {receivers:,}, 100 under way"
+    return Stream(f"fan-out={receivers}", title, 1, receivers, 0, 100)
+
+
+def _filters(others: int) -> Stream:
+    title = f"QoS 0, 1 to 1, 10,000 topics, {others:,} other subscriptions"
+    return Stream(f"filters={others}", title, 1, 1, 0, 500, topics=10_000, others=others)
+
+
+def _payload(size: int) -> Stream:
+    window = max(16, min(1000, 500_000 // size))
+    title = f"QoS 0, 1 to 1, {window:,} under way"
+    return Stream(f"payload={size}", title, 1, 1, 0, window, payload_size=size)
+
+
+SWEEPS = (
+    Sweep("fan-out", "Cost of a delivery by fan-out", "receivers of each message (64 B, QoS 0)",
+          tuple((n, _fan_out(n)) for n in (1, 3, 10, 30, 100, 300, 1000))),
+    Sweep("subscriptions", "Cost of a delivery by subscriptions",
+          "subscriptions of others: exact, with + and with # (64 B, QoS 0, 10,000 topics)",
+          tuple((n, _filters(n)) for n in (100, 1000, 10_000, 100_000, 1_000_000))),
+    Sweep("payload", "Cost of a delivery by size of payload", "bytes of payload (1 to 1, QoS 0)",
+          tuple((n, _payload(n)) for n in (16, 64, 256, 1024, 4096, 16384, 65536))),
+)

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.micro.test_steps import COUNT
+from benchmarks.micro import COUNT
 
 
 def medians(path: Path) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""One step each. A time is that of COUNT messages, so that the measuring is small beside it."""
+"""One step each, of COUNT messages."""
 
 import itertools
 from collections.abc import Callable
@@ -12,12 +12,11 @@ from amqtt.wire.decoder import Decoder
 from amqtt.wire.encoder import encode
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import LARGEST_PACKET, MQTT_3_1_1, MQTT_5, Publish
+from benchmarks.micro import COUNT
 from benchmarks.packets import PUBACK, PUBCOMP, PUBREC, PUBREL, acknowledgement
 from benchmarks.rings import Ring
 from benchmarks.streams import other_filters
 from support.bench_server import Bench, BenchClient
-
-COUNT = 1000
 
 
 class Measure(Protocol):
