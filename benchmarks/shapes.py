@@ -94,7 +94,7 @@ class Sweep:
 
 STREAMS = (
     Stream("flood", "QoS 0, 1 to 1, 2,000 under way", 1, 1, 0, 2000),
-    Stream("flood-1k", "QoS 0, 1 to 1, 500 under way", 1, 1, 0, 500, payload_size=1024),
+    Stream("flood-1k", "QoS 0, 1 to 1, payload of 1 KiB, 500 under way", 1, 1, 0, 500, payload_size=1024),
     Stream("fan-out", "QoS 0, 1 to 100, 100 under way", 1, 100, 0, 100),
     Stream("fan-out-single", "QoS 0, 1 to 100, one at a time", 1, 100, 0, 1),
     Stream("fan-in", "QoS 0, 100 to 1, 50 each under way", 100, 1, 0, 50),
