@@ -102,7 +102,8 @@ def _names(lines: Sequence[Line], y_axis: _Axis) -> list[str]:
     for line in sorted(lines, key=lambda line: y_axis.at(line.points[-1][1])):
         at = max(y_axis.at(line.points[-1][1]), free)
         free = at + _LABEL_HEIGHT
-        text = f"{line.name} {line.points[-1][1]:.2g}"
+        last = line.points[-1][1]
+        text = f"{line.name} {last:,.0f}" if last >= 100 else f"{line.name} {last:.2g}"
         colour = COLOURS.get(line.name, _OTHER_COLOUR)
         found.append(
             f'<text x="{WIDTH - RIGHT + 12}" y="{at + 4:.1f}" style="fill: {colour}">{escape(text)}</text>'
