@@ -4,10 +4,11 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine
+from typing import Protocol
 
 import typer
 
-from amqtt.cli.client_options import Connecting, exit_status_of
+from amqtt.cli.client_options import exit_status_of
 from amqtt.cli.logs import configure_logging
 from amqtt.cli.loops import run
 from amqtt.cli.signals import on_first_signal
@@ -17,11 +18,19 @@ TIMED_OUT = 27
 """The exit status of mosquitto_sub -W."""
 
 
+class Quietness(Protocol):
+    """What is asked of the options of a command."""
+
+    debug: bool
+    quiet: bool
+    version: str
+
+
 class Interrupted(Exception):
     """SIGINT or SIGTERM asked the command to end."""
 
 
-def run_client(connecting: Connecting, name: str, work: Callable[[], Coroutine[object, object, int]]) -> None:
+def run_client(connecting: Quietness, name: str, work: Callable[[], Coroutine[object, object, int]]) -> None:
     """Run the work to its end, and leave with the exit status that it returns."""
     if connecting.debug:
         configure_logging(True)
@@ -59,7 +68,7 @@ async def _until_signal(work: Coroutine[object, object, int]) -> int:
         raise Interrupted from None
 
 
-def _tell(connecting: Connecting, name: str, error: Exception) -> None:
+def _tell(connecting: Quietness, name: str, error: Exception) -> None:
     if not connecting.quiet:
         sys.stdout.flush()
-        typer.echo(f"amqtt {name}: {error}", err=True)
+        typer.echo(f"{name}: {error}", err=True)

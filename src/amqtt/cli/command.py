@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from amqtt.cli import acl, certificates, passwords
+from amqtt.cli.bench import bench
 from amqtt.cli.check import check
 from amqtt.cli.client_options import PropertiesCommand
 from amqtt.cli.convert import convert_mosquitto
@@ -20,6 +21,7 @@ app.command()(check)
 app.command("convert")(convert_mosquitto)
 app.command("pub", cls=PropertiesCommand)(publish)
 app.command("sub", cls=PropertiesCommand)(subscribe)
+app.command("bench", cls=PropertiesCommand)(bench)
 app.add_typer(passwords.app, name="passwd")
 app.add_typer(acl.app, name="acl")
 app.add_typer(certificates.app, name="certs")

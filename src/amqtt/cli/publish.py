@@ -71,7 +71,7 @@ def publish(connecting: Connecting, publishing: Publishing) -> None:
     ]
     if publishing.topic is None or sum(given) != 1:
         raise typer.BadParameter("give a topic (-t) and one of -m, -f, -l, -s and -n")
-    run_client(connecting, "pub", lambda: _publish(connecting, publishing))
+    run_client(connecting, "amqtt pub", lambda: _publish(connecting, publishing))
 
 
 async def _publish(connecting: Connecting, publishing: Publishing) -> int:

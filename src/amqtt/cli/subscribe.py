@@ -78,7 +78,7 @@ def subscribe(connecting: Connecting, subscribing: Subscribing) -> None:
         subscribing.message_format()
     except ValueError as error:
         raise typer.BadParameter(f"-F: {error}") from None
-    run_client(connecting, "sub", lambda: _subscribe(connecting, subscribing))
+    run_client(connecting, "amqtt sub", lambda: _subscribe(connecting, subscribing))
 
 
 async def _subscribe(connecting: Connecting, subscribing: Subscribing) -> int:
