@@ -4,6 +4,7 @@
 # make check   lint, types and floors alone
 # make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
 # make fuzz MINUTES=10 TARGET=packets   look for bytes that must not do what they do
+# make soak MINUTES=10   2,000 Clients come and go; what grows without end fails
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
@@ -36,7 +37,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages simulate fuzz
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -48,7 +49,7 @@ test: $(TEST) system-packages $(CLIENTS)/.ready
 check: $(TEST)
 	$(PY) -m ruff check
 	$(PY) -m mypy
-	$(PY) -m mypy tests/support tests/simulation tests/fuzz --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
+	$(PY) -m mypy tests/support tests/simulation tests/fuzz tests/soak --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
 	$(VENV)/bin/lint-imports
 
 pytest: pytest-pure pytest-compiled
@@ -61,6 +62,7 @@ pytest-pure: $(TEST) $(BUILT)
 pytest-compiled: $(TEST) $(BUILT)
 	AMQTT_FORM=compiled $(PY) -m pytest $(SHARED_OUT)
 
+.PHONY: simulate fuzz soak
 simulate: $(TEST)
 	PYTHONPATH=src:tests $(PY) -m simulation $(or $(SEED),$(SEEDS),0:10000)
 
@@ -68,6 +70,9 @@ simulate: $(TEST)
 fuzz: $(TEST)
 	@$(PY) -m pip install --quiet 'atheris>=3.0' || echo "no atheris here; going on without it" >&2
 	PYTHONPATH=src:tests $(PY) -m fuzz --minutes $(or $(MINUTES),10) $(TARGET)
+
+soak: $(TEST) $(BUILT)
+	PYTHONPATH=tests $(PY) -m soak --minutes $(or $(MINUTES),10)
 
 bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto
