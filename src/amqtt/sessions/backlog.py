@@ -9,6 +9,8 @@ from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import Outgoing
 from amqtt.sessions.link import PRESSURE
 
+NOBODY: Final[deque[Outgoing]] = deque(maxlen=0)
+"""What waits in a Backlog in which nothing has waited yet: an empty deque of its own takes 760 bytes."""
 PLACE: Final = 200
 """Bytes that a place in a Backlog costs, beside the message that waits there."""
 
@@ -29,7 +31,7 @@ class Backlog:
         self.maximum_bytes = maximum_bytes
         self.maximum_in_all = 0
         self.size = 0
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting = NOBODY
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -67,12 +69,12 @@ class Backlog:
 
     def restore(self, outgoing: Outgoing) -> None:
         """Queue what was promised by an earlier life of the Server, whatever the bounds are now."""
-        self._waiting.append(outgoing)
+        self._own().append(outgoing)
         self._count(outgoing.message)
 
     def put_back(self, taken: list[Outgoing]) -> None:
         """Put these in front of all that wait, in their order: they were inside before, so they fit."""
-        self._waiting.extendleft(reversed(taken))
+        self._own().extendleft(reversed(taken))
         for outgoing in taken:
             self._count(outgoing.message)
 
@@ -94,6 +96,11 @@ class Backlog:
         message.waiting -= 1
         counters.held_bytes -= PLACE if message.waiting else PLACE + size
 
+    def _own(self) -> deque[Outgoing]:
+        if self._waiting is NOBODY:
+            self._waiting = deque()
+        return self._waiting
+
     def pop(self) -> Outgoing:
         """Take the oldest; IndexError when it is empty."""
         outgoing = self._waiting.popleft()
@@ -104,7 +111,7 @@ class Backlog:
         """Take out, in order, what this shared group gave."""
         taken = [outgoing for outgoing in self._waiting if outgoing.group is group]
         if taken:
-            self._waiting = deque(o for o in self._waiting if o.group is not group)
+            self._waiting = deque([o for o in self._waiting if o.group is not group])
             for outgoing in taken:
                 self._discount(outgoing.message)
         return taken
@@ -113,4 +120,4 @@ class Backlog:
         """Forget everything that waits."""
         for outgoing in self._waiting:
             self._discount(outgoing.message)
-        self._waiting.clear()
+        self._waiting = NOBODY

@@ -1,6 +1,5 @@
 """QoS 1 and QoS 2 towards a Client: the handshakes as one table, Packet Identifiers, the send quota."""
 
-from collections import deque
 from typing import Final
 
 from amqtt.message import Message
@@ -99,7 +98,7 @@ class Inflight:
         self.unacknowledged = 0
         self.size = 0
         self._last_id = 0
-        self._to_resend: deque[Outgoing] = deque()
+        self._to_resend: list[Outgoing] = []  # the last one is the next: an empty deque takes 760 bytes
         self._to_release: list[Outgoing] = []
 
     def __len__(self) -> int:
@@ -263,6 +262,7 @@ class Inflight:
                 self._to_release.append(outgoing)
             else:
                 self._to_resend.append(outgoing)
+        self._to_resend.reverse()
 
     def take_releases(self) -> list[Outgoing]:
         """Those whose PUBREL is to be sent again, which no send quota holds back [MQTT-3.3.4-10].
@@ -281,7 +281,7 @@ class Inflight:
         """The next one whose PUBLISH is to be sent again, counted as sent; None when there is none left."""
         waiting = self._to_resend
         while waiting:
-            outgoing = waiting.popleft()
+            outgoing = waiting.pop()
             if outgoing.state in (AWAITS_PUBACK, AWAITS_PUBREC):
                 outgoing.sent = True
                 self._count(outgoing)

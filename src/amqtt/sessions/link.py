@@ -58,8 +58,8 @@ class Link:
     """
 
     __slots__ = (
-        "_promises", "_promises_size", "blocked", "chunks", "closing", "dirty", "flush", "full", "held",
-        "joined", "maximum", "paused", "pressure", "size", "turn", "waiting", "withheld",
+        "_promises", "_promises_size", "_waiting", "blocked", "chunks", "closing", "dirty", "flush", "full",
+        "held", "joined", "maximum", "paused", "pressure", "size", "turn", "withheld",
     )
 
     def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
@@ -75,7 +75,7 @@ class Link:
         self.closing = False
         self.dirty = False
         self.paused = False
-        self.waiting: set[Callable[[], None]] = set()
+        self._waiting: set[Callable[[], None]] | None = None
         self.withheld = 0
         self.held = False
         self._promises: deque[tuple[int, bytes]] | None = None
@@ -85,6 +85,18 @@ class Link:
     def owes(self) -> int:
         """Packets that wait for a commit, or for their turn after one that does."""
         return 0 if self._promises is None else len(self._promises)
+
+    @property
+    def waiting(self) -> set[Callable[[], None]]:
+        """Whom to call when it presses back no more."""
+        if self._waiting is None:
+            self._waiting = set()
+        return self._waiting
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody waits for that."""
+        return bool(self._waiting)
 
     def send(self, packet: bytes) -> None:
         """Send one whole Control Packet at the end of this turn."""
@@ -148,7 +160,7 @@ class Link:
 
     def relieve(self) -> None:
         """Press back no more: call those who wait for it."""
-        waiting, self.waiting = self.waiting, set()
+        waiting, self._waiting = self.waiting, None
         for resume in waiting:
             resume()
 

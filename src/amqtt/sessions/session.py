@@ -329,7 +329,7 @@ class Session(Subscriber):
         """Whether there may be something for `pump` to do."""
         link = self.link
         return bool(self.backlog or self.retained or self.inflight.is_resending) or (
-            link is not None and bool(link.waiting)
+            link is not None and link.has_waiting
         )
 
     def _release(self, packet_id: int, reason_code: int) -> None:
@@ -380,7 +380,7 @@ class Session(Subscriber):
                 self._send_assured(outgoing)
         if not backlog:
             self.inherited = False
-        if link.waiting and not link.held and not backlog.presses:
+        if link.has_waiting and not link.held and not backlog.presses:
             link.relieve()
         if self.retained and not backlog:
             self._send_retained(link)
