@@ -14,6 +14,7 @@ COMPILED = (
     "src/amqtt/topics/*.py",
     "src/amqtt/sessions/*.py",
     "src/amqtt/server/*.py",
+    "src/amqtt/net/traffic.py",
 )
 """The floors and modules that a PUBLISH passes through."""
 

@@ -323,7 +323,8 @@ async def test_a_fault_while_writing_costs_one_connection_and_not_the_turn(site)
     peers = [await site.connect(port) for _ in range(2)]
     await site.server.until(lambda: len(site.server.states) == 2)
     first, second = site.server.states
-    first.link.send("text")
+    first.link.send(b"")
+    first.link.chunks[0] = "text"
     second.link.send(b"bytes")
     assert await peers[1][0].readexactly(5) == b"bytes"
     assert await peers[0][0].read() == b""

@@ -139,8 +139,7 @@ class ExternalConnection:
     async def _take(self, data: bytes) -> None:
         """Give the Server bytes, and wait for whatever has to be waited for."""
         house, state = self.house, self.state
-        house.turn.now = house.clock()
-        house.turn.congested = None
+        house.turn.begin(house.clock())
         house.server.received(state, data)
         if state.pending is None:
             await self._hold_back(house.turn.congested)

@@ -1,10 +1,11 @@
 """The bytes of one Network Connection, both ways: what every Control Packet passes, and no more.
 
-It knows no asyncio, so that mypyc can compile it; `Connection` is what an event loop calls.
+It knows no asyncio, so mypyc compiles it; `Connection` is what an event loop calls.
 """
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
+
+from mypy_extensions import mypyc_attr
 
 from amqtt.net.house import ConnectionState, House
 from amqtt.net.outgoing import write_chunks
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class Traffic(ABC):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Traffic:
     """What arrives is given to the Server at once, what the Link holds is written once per turn.
 
     `known` says that the Server knows of the Network Connection, `flowing` that its transport takes
@@ -47,8 +49,7 @@ class Traffic(ABC):
             return
         house = self.house
         turn = house.turn
-        turn.now = house.clock()
-        turn.congested = None
+        turn.begin(house.clock())
         state = self.state
         try:
             house.server.received(state, data)
@@ -89,22 +90,17 @@ class Traffic(ABC):
 
     # The owner's.
 
-    @abstractmethod
     def wait_for(self, congested: Link | None) -> None:
         """Read no more until an Authenticator has answered, or a congested Link has been emptied."""
 
-    @abstractmethod
     def flush_nowhere(self) -> None:
         """The Link holds bytes, and there is no transport, or none any more."""
 
-    @abstractmethod
     def close(self) -> None:
         """The Server wants the Network Connection to be closed."""
 
-    @abstractmethod
     def fault(self, fault: Exception) -> None:
         """An error of ours happened while the Server was at work."""
 
-    @abstractmethod
     def give_up(self, fault: Exception) -> None:
         """An error of ours happened while the Link was written."""

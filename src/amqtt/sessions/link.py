@@ -33,6 +33,11 @@ class Turn:
         self.bytes_sent = 0
         self.packets_sent = 0
 
+    def begin(self, now: float) -> None:
+        """Bytes arrived, at this moment; nobody has been congested by them yet."""
+        self.now = now
+        self.congested = None
+
     def flush(self) -> None:
         """End the turn: let the owner of each Link write what it holds."""
         links = self.links
