@@ -73,10 +73,13 @@ def _speaks_of_receiving(code: CodeType) -> bool:
 
 
 def verdict(answer: object) -> bool | None:
-    """What a plugin meant: as in aMQTT, whatever is true is a yes, and only None has no opinion."""
+    """What a plugin meant: as in aMQTT, whatever is true is a yes, and only None has no opinion.
+
+    Not so text, of which "false" would be true: a back end that answers in words is not understood.
+    """
     if answer is None:
         return None
-    return answer is not NotImplemented and bool(answer)
+    return answer is not NotImplemented and not isinstance(answer, (str, bytes)) and bool(answer)
 
 
 class PluginAuthenticator(Authenticator):

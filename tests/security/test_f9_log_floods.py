@@ -1,0 +1,62 @@
+"""F9, F10: names that Clients choose neither forge lines of a log, nor fill it, nor multiply figures."""
+
+import logging
+
+import pytest
+
+from amqtt.observe.log import EventLog
+from amqtt.server.sys_topics import SysTopics
+from amqtt.wire.packets import Publish
+from support.bench_server import Bench
+from support.clock import StoppedClock
+
+NAMES = ["line\nWARNING forged", "\x1b[31mred", "\r\n", "a\u2028b", "tab\t", "\u202egnp.exe", "x" * 30_000]
+
+
+def listening(bench: Bench) -> None:
+    EventLog(StoppedClock()).listen(bench.server.events)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_forges_or_stretches_a_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    bench = Bench(maximum_client_id_length=65_535, maximum_subscriptions=1)
+    listening(bench)
+    client = bench.connected(name, username=name)
+    client.subscribe("a")
+    client.subscribe("b")
+    client.send(b"\x00")
+    assert len(caplog.records) >= 3
+    for record in caplog.records:
+        line = record.getMessage()
+        assert line.isprintable()
+        assert len(line) < 1000
+
+
+def test_a_flood_of_one_kind_is_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    bench = Bench()
+    listening(bench)
+    for number in range(1_500):
+        client = bench.connected(f"c{number}")
+        client.publish("a", b"x", 2)
+        client.send(b"\xf1")
+    assert len(caplog.records) < 600
+
+
+def test_figures_are_as_many_for_a_crowd_as_for_one() -> None:
+    counts = []
+    for crowd in (1, 1000):
+        bench = Bench()
+        watcher = bench.connected("watcher")
+        watcher.subscribe("$SYS/#")
+        for number in range(crowd):
+            client = bench.connected(f"c{number}")
+            client.publish(f"t/{number}", b"x")
+            client.subscribe("a\x01b", 1)
+        topics = SysTopics(bench.server.realm, "test", dict)
+        topics.begin()
+        counts.append(len({packet.topic for packet in watcher.received() if isinstance(packet, Publish)}))
+    assert counts[0] == counts[1] > 30
+
+

@@ -1,0 +1,133 @@
+"""G8: a plugin that raises, hangs, cancels, blocks for a moment or answers rubbish hurts itself alone."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from amqtt.broker import Broker
+from amqtt.plugins.base import BaseAuthPlugin, BasePlugin, BaseTopicPlugin
+from support.opener import Opener
+
+WAYS = ["raises", "hangs", "cancels", "blocks", "answers rubbish"]
+
+
+async def misbehave(way: str) -> Any:
+    if way == "raises":
+        raise RuntimeError("out of order")
+    if way == "hangs":
+        await asyncio.Event().wait()
+    if way == "cancels":
+        raise asyncio.CancelledError
+    if way == "blocks":
+        time.sleep(0.05)  # noqa: ASYNC251 - that is the point
+        return False
+    return "true"
+
+
+class Hooked(BasePlugin[Any]):
+    """Misbehaves whenever it is told something."""
+
+    way = "raises"
+
+    async def on_broker_client_connected(self, **_: Any) -> None:
+        await misbehave(self.way)
+
+    async def on_broker_client_disconnected(self, **_: Any) -> None:
+        await misbehave(self.way)
+
+    async def on_broker_message_received(self, **_: Any) -> None:
+        await misbehave(self.way)
+
+    async def on_mqtt_packet_received(self, **_: Any) -> None:
+        await misbehave(self.way)
+
+
+class Asked(BaseAuthPlugin):
+    """Misbehaves when it is asked about anybody but `good`."""
+
+    way = "raises"
+
+    async def authenticate(self, *, session: Any) -> bool | None:
+        return True if session.username == "good" else await misbehave(self.way)
+
+
+class Topics(BaseTopicPlugin):
+    """Misbehaves when it is asked about the topic `bad`."""
+
+    way = "raises"
+
+    async def topic_filtering(
+        self, *, session: Any = None, topic: Any = None, action: Any = None
+    ) -> bool | None:
+        return True if topic != "bad" else await misbehave(self.way)
+
+
+def broker(*plugins: type) -> Broker:
+    named = [{f"{plugin.__module__}.{plugin.__qualname__}": {}} for plugin in plugins]
+    return Broker(
+        {
+            "listeners": {"test": {"bind": "127.0.0.1:0"}},
+            "limits": {"authentication-timeout": 0.3},
+            "plugins": {
+                **{key: value for each in named for key, value in each.items()},
+                **({} if Asked in plugins else {
+                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+                }),
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_hook_that_misbehaves_stops_nobody(
+    way: str, opener: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(Hooked, "way", way)
+    async with asyncio.timeout(30):
+        async with broker(Hooked) as at:
+            idle = await opener.connected(at, "idle")
+            await idle.subscribe("a")
+            for number in range(5):
+                client = await opener.connected(at, f"c{number}")
+                client.publish("a", b"x", 1)
+                await client.sync()
+                assert [packet.payload for packet in await idle.sync()] == [b"x"]  # type: ignore[union-attr]
+    if way == "raises":
+        assert any("Hooked" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_authenticator_that_misbehaves_admits_nobody(
+    way: str, opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asked, "way", way)
+    async with asyncio.timeout(30):
+        async with broker(Asked) as at:
+            good = await opener(at)
+            await good.connect("good", username="good")
+            for number in range(3):
+                other = await opener(at)
+                connack = await other.connect(f"c{number}", username="other")
+                assert connack.reason_code >= 0x80
+                assert await good.sync() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_topic_rules_that_misbehave_grant_nothing(
+    way: str, opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Topics, "way", way)
+    async with asyncio.timeout(30):
+        async with broker(Topics) as at:
+            client, idle = await opener.connected(at, "c"), await opener.connected(at, "idle")
+            assert (await client.subscribe("bad")).reason_codes == [0x87]
+            assert (await client.subscribe("fine")).reason_codes == [0]
+            assert await idle.sync() == []
+            client.publish("bad", b"x", 1, packet_id=1)
+            assert (await client.receive()).reason_code == 0x87  # type: ignore[union-attr]
+            client.publish("fine", b"x", 1, packet_id=2)
+            assert await idle.sync() == []
