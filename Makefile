@@ -8,6 +8,7 @@
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
+# make torture   thousands of brokers killed in the middle of their work; ROUNDS=20000 for more
 # make docs    the generated pages of docs/reference
 # make clean   remove everything that make has made
 
@@ -37,7 +38,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages torture
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -102,6 +103,9 @@ $(AMQTT_0_12_1)/.ready: $(PEERS)/amqtt_0_12_1/requirements.txt
 	@tools/virtual_environment.sh "$(PYTHON)" $(AMQTT_0_12_1)
 	$(AMQTT_0_12_1)/bin/python -m pip install --quiet -r $<
 	@touch $@
+
+torture: $(TEST) system-packages
+	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_STRIDE=1 $(PY) -m pytest tests/torture tests/store/test_damage.py --timeout=0
 
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md

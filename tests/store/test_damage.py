@@ -1,6 +1,7 @@
 """Damaged stores: a row is set aside, never the whole; a Broker starts whatever the disk did [G2]."""
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from amqtt.store.database import Database
 from amqtt.testing.store_contract import contents, everything
 from support.store_files import aside, read, run, written
 
-STRIDE = 211
+STRIDE = int(os.environ.get("AMQTT_TORTURE_STRIDE", "211"))
 """Every so many bytes are flipped here; `make torture` flips each of them."""
 
 
