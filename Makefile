@@ -105,7 +105,7 @@ $(AMQTT_0_12_1)/.ready: $(PEERS)/amqtt_0_12_1/requirements.txt
 	@touch $@
 
 torture: $(TEST) system-packages
-	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_STRIDE=1 $(PY) -m pytest tests/torture tests/store/test_damage.py --timeout=0
+	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_CUTS=2000 AMQTT_TORTURE_STRIDE=1 $(PY) -m pytest tests/torture tests/store/test_damage.py --timeout=0
 
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md
@@ -116,7 +116,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
-	@tools/system_packages.sh mosquitto mosquitto_pub node npm
+	@tools/system_packages.sh mosquitto mosquitto_pub node npm strace
 
 $(PY):
 	@tools/virtual_environment.sh "$(PYTHON)" "$(VENV)"
