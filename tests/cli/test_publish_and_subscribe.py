@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Commands, Running
-from support.served import Served, serving
+from support.served import DEADLINE, Served, serving
 from support.tls import Authority
 
 
@@ -201,3 +201,15 @@ def test_what_goes_wrong_is_said_and_has_an_exit_status(
 
 def test_quiet_says_nothing(ours: Ours) -> None:
     assert ours.start("pub", "-t", "a", "-m", "x", "-p", 1, "--quiet").end() == (b"", b"", 1)
+
+
+def test_a_reader_that_has_enough_is_no_error(ours: Ours, name: str) -> None:
+    reader = ours.sub(name, "-t", name)
+    ours.pub("-t", name, "-m", "first")
+    assert reader.line() == "first"
+    assert reader.process.stdout is not None
+    reader.process.stdout.close()
+    ours.pub("-t", name, "-m", "second")
+    assert reader.process.wait(DEADLINE) == 0
+    assert reader.process.stderr is not None
+    assert reader.process.stderr.read() == b""

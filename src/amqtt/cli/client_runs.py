@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Protocol
@@ -47,6 +48,10 @@ def run_client(connecting: Quietness, name: str, work: Callable[[], Coroutine[ob
     except ConnectError as error:
         _tell(connecting, name, error)
         raise typer.Exit(exit_status_of(error, connecting.version)) from None
+    except BrokenPipeError:
+        # Whoever reads what we write, like `head`, has enough. Python would complain at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
     except (ClientError, ValueError, OSError) as error:
         _tell(connecting, name, error)
         raise typer.Exit(1) from None
