@@ -9,7 +9,7 @@
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
 # make torture   thousands of brokers killed in the middle of their work; ROUNDS=20000 for more
-# make docs    the generated pages of docs/reference
+# make docs    the generated pages of docs/reference, and all pages as HTML in build/docs
 # make clean   remove everything that make has made
 
 PYTHON ?= python3
@@ -110,6 +110,12 @@ torture: $(TEST) system-packages
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md
 	$(PY) -m tools.conformance_reference docs/reference/conformance.md
+	$(PY) -m tools.command_reference docs/reference/command.md
+	$(PY) -m tools.events_reference docs/reference/events.md
+	$(PY) -m tools.reason_codes_reference docs/reference/reason-codes.md
+	$(PY) -m tools.pictures docs/pictures
+	$(PY) -m mkdocs build --quiet --strict
+	@echo "build/docs/index.html"
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(AEDES) $(AMQTT_0_12_1) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache tests/fuzz/found

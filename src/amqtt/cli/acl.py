@@ -43,8 +43,12 @@ class Verdict:
 @app.command("test")
 def try_rules(
     config: Annotated[Path, typer.Option("-c", "--config", metavar="FILE", help="The configuration.")],
-    user: Annotated[str | None, typer.Option("--user", help="The user name; without it, nobody's.")] = None,
-    client_id: Annotated[str, typer.Option("--client-id", help="The Client Identifier, for patterns.")] = "",
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="USER", help="The user name; without it, nobody's.")
+    ] = None,
+    client_id: Annotated[
+        str, typer.Option("--client-id", metavar="ID", help="The Client Identifier, for patterns.")
+    ] = "",
     sub: Annotated[Topics, typer.Option("--sub", metavar="FILTER", help="May it subscribe to this?")] = None,
     pub: Annotated[Topics, typer.Option("--pub", metavar="TOPIC", help="May it publish to this?")] = None,
     receive: Annotated[

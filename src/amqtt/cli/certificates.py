@@ -24,12 +24,16 @@ def dev(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to write them.")] = Path("certs"),
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", help="A host name or address of the server; localhost is always one."),
+        typer.Option(
+            "--name", metavar="NAME", help="A host name or address of the server; localhost is always one."
+        ),
     ] = None,
     client: Annotated[
         list[str] | None, typer.Option("--client", metavar="USER", help="A certificate for a client, too.")
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=825, help="How long they are valid.")] = 90,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=825, help="How long they are valid.")
+    ] = 90,
 ) -> None:
     """Make a CA and a server certificate for development; a CA that is in the folder is used again.
 

@@ -32,7 +32,7 @@ Config = Annotated[
     typer.Option("-c", "--config", metavar="FILE", help="The configuration, a YAML or TOML file."),
 ]
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Log more.")]
-Format = Annotated[LogFormat, typer.Option("--log-format", help="How to write the log.")]
+Format = Annotated[LogFormat, typer.Option("--log-format", metavar="text|json", help="How to write the log.")]
 Watch = Annotated[bool, typer.Option("--watch/--no-watch", help="Read files that change again.")]
 
 
