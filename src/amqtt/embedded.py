@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from copy import copy
 from typing import Self
 
 from amqtt.message import Message, take_hop_properties
+from amqtt.publishing import properties_of
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.server import Server
 from amqtt.topics.names import topic_name_fault
@@ -110,28 +111,3 @@ def message_to_publish(
     carried = copy(properties) if isinstance(properties, Properties) else properties_of(properties or {})
     expires_at = take_hop_properties(carried, server.turn.now)
     return Message(topic, content, qos, retain, carried, expires_at)
-
-
-ALLOWED = (
-    "payload_format_indicator", "message_expiry_interval", "content_type", "response_topic",
-    "correlation_data", "user_properties",
-)
-"""The properties that a program may publish with (3.3.2.3)."""
-
-
-def properties_of(given: Mapping[str, object]) -> Properties:
-    """Properties from a mapping such as `{"content_type": "text/plain"}`; ValueError for a stranger."""
-    properties = Properties()
-    for name, value in given.items():
-        if name not in ALLOWED:
-            raise ValueError(f"a message has no property {name!r}; it may have {', '.join(ALLOWED)}")
-        setattr(properties, name, _pairs(value) if name == "user_properties" else value)
-    return properties
-
-
-def _pairs(value: object) -> object:
-    """User Properties, of which a name may come more than once, from a mapping or from pairs."""
-    if not isinstance(value, Mapping | Sequence):
-        return value
-    pairs = value.items() if isinstance(value, Mapping) else value
-    return tuple((str(key), str(text)) for key, text in pairs)

@@ -7,9 +7,9 @@ from copy import copy
 from amqtt.client_session.ending import named
 from amqtt.client_session.receipt import ANSWERED, DROPPED, Receipt
 from amqtt.clients.lifeline import Lifeline
-from amqtt.embedded import properties_of
 from amqtt.errors import DisconnectedError, PublishError
 from amqtt.message import NEVER, Message, take_hop_properties
+from amqtt.publishing import properties_of
 from amqtt.wire.properties import Properties
 
 

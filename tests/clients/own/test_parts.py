@@ -1,6 +1,8 @@
 """The parts of our Client that need no network: addresses, waits, TLS files, SCRAM."""
 
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,12 @@ def test_scram_wants_the_servers_proof(said: bytes | None) -> None:
     ours.step(b"r=mine+,s=c2FsdHNhbHQ=,i=4096")
     with pytest.raises(ValueError, match=r"SCRAM|prove"):
         ours.finish(said)
+
+
+def test_a_program_with_a_client_loads_no_server() -> None:
+    program = "import sys, amqtt; amqtt.Client; print([name for name in sys.modules if name in %r])"
+    unwanted = ("amqtt.server.server", "amqtt.access", "websockets", "typer", "yaml", "sqlite3")
+    out = subprocess.run(
+        [sys.executable, "-c", program % (unwanted,)], capture_output=True, text=True, check=True
+    )
+    assert out.stdout == "[]\n"
