@@ -13,6 +13,7 @@ from amqtt.cli.logs import LogFormat
 from amqtt.cli.publish import publish
 from amqtt.cli.serve import Config, Debug, Format, Watch, serve
 from amqtt.cli.subscribe import subscribe
+from amqtt.cli.top import top
 from amqtt.cli.version import version_line
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -22,6 +23,7 @@ app.command("convert")(convert_mosquitto)
 app.command("pub", cls=PropertiesCommand)(publish)
 app.command("sub", cls=PropertiesCommand)(subscribe)
 app.command("bench", cls=PropertiesCommand)(bench)
+app.command("top")(top)
 app.add_typer(passwords.app, name="passwd")
 app.add_typer(acl.app, name="acl")
 app.add_typer(certificates.app, name="certs")

@@ -1,0 +1,192 @@
+"""`amqtt top`: what a broker is doing, again and again, from what it publishes below `$SYS`."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Annotated, Final
+
+import typer
+
+from amqtt.cli.client_options import Connecting
+from amqtt.cli.client_runs import run_client
+from amqtt.cli.option_sets import takes
+from amqtt.clients import Client
+
+ROOT: Final = "$SYS/broker/"
+PATIENCE: Final = 15.0
+"""Seconds to wait for the first figures; brokers publish them every ten seconds or so."""
+LONGEST_FIGURE: Final = 64
+"""Bytes of a figure; what is longer is none."""
+_HOME: Final = "\x1b[H\x1b[J"
+_COUNTED: Final = {
+    "messages_in": "publish/messages/received",
+    "messages_out": "publish/messages/sent",
+    "dropped": "publish/messages/dropped",
+    "packets_in": "messages/received",
+    "packets_out": "messages/sent",
+    "bytes_in": "bytes/received",
+    "bytes_out": "bytes/sent",
+}
+"""Rate → the total that it is the growth of; the names are those of Mosquitto, too."""
+
+
+@dataclass
+class Watching:
+    """How often to look, and how to show it."""
+
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="SECONDS", min=0.1, help="Between two pictures.")
+    ] = 2.0
+    count: Annotated[
+        int | None, typer.Option("-n", "--count", metavar="N", min=1, help="End after so many pictures.")
+    ] = None
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, no pictures.")] = False
+
+
+class Figures:
+    """The figures of a broker as they came, and how fast those that only grow do."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self._totals: dict[str, tuple[float, float]] = {}
+        self._rates: dict[str, float] = {}
+
+    def take(self, topic: str, payload: bytes, now: float, retained: bool = False) -> None:
+        """One figure came; a retained one was counted nobody knows when, and begins no rate."""
+        name = topic.removeprefix(ROOT)
+        text = payload[:LONGEST_FIGURE].decode(errors="replace")
+        self.values[name] = "".join(letter for letter in text if letter.isprintable())
+        total = _number(self.values[name])
+        if total is None or retained:
+            return
+        before, when = self._totals.get(name, (total, now))
+        if now > when:
+            # A total that has become less is that of a broker that was started anew.
+            self._rates[name] = max(0.0, total - before) / (now - when)
+        self._totals[name] = (total, now)
+
+    def whole(self, *names: str) -> int:
+        """The first of these figures that is there, 0 without one."""
+        found = (_number(self.values[name]) for name in names if name in self.values)
+        return int(next((value for value in found if value is not None), 0))
+
+    def rate(self, name: str) -> float:
+        """How fast one of the totals grows, in one second."""
+        return self._rates.get(name, 0.0)
+
+    def summary(self) -> Mapping[str, object]:
+        """What is shown, by name."""
+        found: dict[str, object] = {
+            "version": self.values.get("version", "unknown"),
+            "uptime": self.values.get("uptime", "unknown"),
+            "connected": self.whole("clients/connected"),
+            "away": self.whole("clients/disconnected"),
+            "most": self.whole("clients/maximum"),
+            "subscriptions": self.whole("subscriptions/count"),
+            "retained": self.whole("retained messages/count"),
+            "waiting": self.whole("messages/inflight/stored"),
+            "unacknowledged": self.whole("messages/inflight/out"),
+            "stored_bytes": self.whole("store/messages/bytes"),
+            "memory": self.whole("heap/current", "heap/current size"),
+            "cpu_percent": _number(self.values.get("cpu/percent", "")) or 0.0,
+        }
+        return found | {f"{rate}_per_second": round(self.rate(name), 1) for rate, name in _COUNTED.items()}
+
+    def exceeded(self) -> Iterator[tuple[str, str]]:
+        """The limits that were exceeded, and how often."""
+        for name, value in sorted(self.values.items()):
+            if name.startswith("limits/") and name.endswith("/exceeded"):
+                yield name.split("/")[1], value
+
+
+def picture(figures: Figures, where: str) -> str:
+    """The figures for a terminal."""
+    seen = figures.summary()
+    rows = [
+        f"{where}   {seen['version']}   up {seen['uptime']}",
+        "",
+        f"clients    {seen['connected']:>12,} connected {seen['away']:>12,} away {seen['most']:>15,} at most",
+        _rates("messages/s", "messages", seen) + f" {seen['dropped_per_second']:>12,} dropped",
+        _rates("packets/s", "packets", seen),
+        _rates("bytes/s", "bytes", seen),
+        f"waiting    {seen['waiting']:>12,} queued    {seen['unacknowledged']:>12,} unacknowledged",
+        f"held       {seen['subscriptions']:>12,} subscriptions {seen['retained']:>8,} retained",
+        f"stored     {seen['stored_bytes']:>12,} bytes of messages",
+        f"process    {seen['cpu_percent']:>11}% of a core {_of_memory(int(str(seen['memory']))):>10} memory",
+    ]
+    exceeded = list(figures.exceeded())
+    if exceeded:
+        times = [f"           {value:>12} times {limit}" for limit, value in exceeded]
+        rows += ["", "exceeded limits", *times]
+    return "\n".join(rows)
+
+
+def _rates(title: str, name: str, seen: Mapping[str, object]) -> str:
+    coming, going = seen[f"{name}_in_per_second"], seen[f"{name}_out_per_second"]
+    return f"{title:<10} {coming:>12,} in        {going:>12,} out"
+
+
+def _of_memory(size: int) -> str:
+    return f"{size / 1024 / 1024:,.1f} MiB" if size else "unknown"
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text.partition(" ")[0])
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+@takes(Connecting, Watching)
+def top(connecting: Connecting, watching: Watching) -> None:
+    """Show what a broker is doing, again and again. -h is the host; the user must be allowed `$SYS/#`."""
+    run_client(connecting, "amqtt top", lambda: _watch(connecting, watching))
+
+
+async def _watch(connecting: Connecting, watching: Watching) -> int:
+    client = connecting.new_client("top", reconnect=True)
+    figures = Figures()
+    async with client:
+        await client.subscribe(f"{ROOT}#", 0)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await _take_first(client, figures)
+        except TimeoutError:
+            raise ValueError(
+                f"nothing is published below {ROOT}; is sys-interval 0, or is $SYS/# not granted?"
+            ) from None
+        taking = asyncio.create_task(_take_all(client, figures))
+        try:
+            await _show(client, figures, watching)
+        finally:
+            taking.cancel()
+    return 0
+
+
+async def _take_first(client: Client, figures: Figures) -> None:
+    async for message in client.messages():
+        figures.take(message.topic, message.payload, time.monotonic(), message.retain)
+        return
+
+
+async def _take_all(client: Client, figures: Figures) -> None:
+    async for message in client.messages():
+        figures.take(message.topic, message.payload, time.monotonic(), message.retain)
+
+
+async def _show(client: Client, figures: Figures, watching: Watching) -> None:
+    shown = 0
+    while watching.count is None or shown < watching.count:
+        await asyncio.sleep(min(watching.interval, 0.2) if not shown else watching.interval)
+        if watching.json:
+            typer.echo(json.dumps(figures.summary()))
+        else:
+            away = "" if client.is_connected else "   (not connected)"
+            # Where nobody looks at a terminal, one picture follows the other.
+            before = _HOME if typer.get_text_stream("stdout").isatty() else ""
+            typer.echo(f"{before}{picture(figures, f'amqtt top{away}')}")
+        shown += 1

@@ -1,0 +1,78 @@
+"""`amqtt top`: the figures of a broker, and how fast they grow."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from amqtt.broker import Broker
+from amqtt.cli.command import app
+from amqtt.cli.top import ROOT, Figures, picture
+from amqtt.threaded import ServiceThread
+
+
+def test_what_grows_has_a_rate() -> None:
+    figures = Figures()
+    figures.take(ROOT + "bytes/received", b"900", 5.0, retained=True)
+    figures.take(ROOT + "bytes/received", b"1000", 10.0)
+    assert figures.rate("bytes/received") == 0
+    figures.take(ROOT + "bytes/received", b"1600", 12.0)
+    assert figures.rate("bytes/received") == 300
+    assert figures.summary()["bytes_in_per_second"] == 300.0
+
+
+def test_a_broker_that_was_started_anew_has_no_negative_rate() -> None:
+    figures = Figures()
+    figures.take(ROOT + "bytes/received", b"1000", 1.0)
+    figures.take(ROOT + "bytes/received", b"5", 2.0)
+    assert figures.rate("bytes/received") == 0
+
+
+def test_figures_of_a_hostile_broker_do_nothing_to_the_terminal() -> None:
+    figures = Figures()
+    figures.take(ROOT + "version", b"\x1b[2J\nroot:~# \xff" + b"x" * 1000, 1.0)
+    figures.take(ROOT + "clients/connected", b"many", 1.0)
+    figures.take(ROOT + "heap/current", b"1e999", 1.0)
+    figures.take(ROOT + "heap/maximum", b"nan", 1.0)
+    drawn = picture(figures, "here")
+    assert "\x1b" not in drawn
+    assert all(len(line) < 200 for line in drawn.splitlines())
+
+
+def test_the_picture_has_clients_rates_and_exceeded_limits() -> None:
+    figures = Figures()
+    for name, value in (
+        ("version", b"amqtt version 1"), ("uptime", b"9 seconds"), ("clients/connected", b"1234"),
+        ("heap/current", b"1048576"), ("limits/maximum-topic-levels/exceeded", b"3"),
+    ):
+        figures.take(ROOT + name, value, 1.0)
+    drawn = picture(figures, "amqtt top")
+    for part in ("amqtt version 1", "up 9 seconds", "1,234 connected", "1.0 MiB"):
+        assert part in drawn
+    assert "3 times maximum-topic-levels" in drawn
+
+
+@pytest.fixture
+def broker() -> Iterator[ServiceThread]:
+    config = {"listeners": {"default": {"bind": "127.0.0.1:0"}}, "sys-interval": 1}
+    with Broker(config).run_in_thread() as running:
+        yield running
+
+
+def test_it_shows_a_broker_that_runs(broker: ServiceThread) -> None:
+    arguments = ["top", "-p", str(broker.port), "-n", "1", "--interval", "0.1"]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0, shown.output
+    assert "connected" in shown.stdout
+    found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert found["version"].startswith("amqtt version")
+
+
+def test_where_nothing_is_published_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amqtt.cli.top.PATIENCE", 0.01)
+    config = {"listeners": {"default": {"bind": "127.0.0.1:0"}}, "sys-interval": 0}
+    with Broker(config).run_in_thread() as running:
+        said = CliRunner().invoke(app, ["top", "-p", str(running.port)])
+    assert said.exit_code == 1
+    assert "is sys-interval 0" in said.stderr
