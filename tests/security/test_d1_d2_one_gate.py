@@ -6,7 +6,7 @@ The oracle knows a handful of topics by heart and tries every list on each of th
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amqtt.access.acl import AccessControlList
@@ -14,7 +14,7 @@ from amqtt.access.anonymous import Anonymous
 from amqtt.access.authenticators import Authenticators
 from amqtt.access.policy import Policy
 from amqtt.message import Message
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Publish, WillFields
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Publish, Suback, Subscribe, SubscriptionRequest, WillFields
 from support.bench_server import Bench, BenchClient
 
 TOPICS = ["/".join(levels) for length in (1, 2) for levels in product("ab", repeat=length)]
@@ -104,9 +104,11 @@ def at_qos_0(world: World, filters: list[str], share: str) -> tuple[set[str], li
 def retained(world: World, filters: list[str], share: str) -> tuple[set[str], list[int]]:
     world.publish_all(0, retain=True)
     user = world.user()
-    codes = [user.subscribe(share + each, 1) for each in filters]
+    user.send(Subscribe(1, [SubscriptionRequest(share + each, 1) for each in filters]))
     world.bench.pass_time(1)
-    return arrived(user), codes
+    suback, *rest = user.received()
+    assert isinstance(suback, Suback)
+    return {packet.topic for packet in rest if isinstance(packet, Publish)}, suback.reason_codes
 
 
 def queued(world: World, filters: list[str], share: str) -> tuple[set[str], list[int]]:
@@ -143,7 +145,11 @@ PATHS = [live, at_qos_0, retained, queued, will, in_process]
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
 @pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 def test_what_arrives_is_what_is_granted_and_asked_for(path, share: str, version: int) -> None:  # type: ignore[no-untyped-def]
-    @settings(max_examples=12, deadline=None, derandomize=True, database=None)
+    @example(["#"], ["a"], ["#"])
+    @example(["a/#"], ["+/b", "a"], ["a/#", "a/b"])
+    @example(["+"], [], ["+", "a"])
+    @example(["#", "$SYS/#"], ["$SYS/a", "b/#"], ["$SYS/#", "#"])
+    @settings(max_examples=16, deadline=None, derandomize=True, database=None)
     @given(LISTS, st.none() | LISTS, st.lists(FILTERS, min_size=1, max_size=3))
     def holds(subscribe: list[str], receive: list[str] | None, wanted: list[str]) -> None:
         world = World(subscribe, receive, version)

@@ -7,7 +7,7 @@ import pytest
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Permissions
 from amqtt.sessions.session import Session
 from amqtt.topics.names import covers
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Puback, Publish, WillFields
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Puback, Publish, Unsubscribe, WillFields
 from support.bench_server import Bench, BenchClient
 
 BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
@@ -37,13 +37,14 @@ class Rules(Authenticator):
 
     def __init__(self) -> None:
         self.users: dict[str, list[str]] = {"alice": ["#"], "bob": ["#"]}
+        self.kind: type[Listed] = Listed
 
     def authenticate(self, request: ConnectRequest) -> Answer:
-        return Accepted(Listed(request.username, self.users[request.username or ""]))
+        return Accepted(self.kind(request.username, self.users[request.username or ""]))
 
     def of(self, session: Session) -> Permissions | None:
         filters = self.users.get(session.owner or "")
-        return None if filters is None else Listed(session.owner, filters)
+        return None if filters is None else self.kind(session.owner, filters)
 
 
 class Office:
@@ -128,6 +129,28 @@ def test_what_waits_behind_a_full_window_is_not_sent(version: int) -> None:
     alice.subscribe("#", 1)
     for topic in ("news", "secret", "news"):
         bob.publish(topic, b"x", 1)
+    office.allow("alice", "news")
+    (first,) = [packet for packet in alice.received() if isinstance(packet, Publish)]
+    alice.send(Puback(first.packet_id))
+    assert topics(alice) == ["news"]
+
+
+class Uncensored(Listed):
+    """Lists what may be subscribed to, and leaves what comes by it free."""
+
+    receives_everything = True
+
+
+@BOTH
+def test_what_waits_of_a_subscription_that_was_ended_before_is_permitted_anew(version: int) -> None:
+    office = Office(version)
+    office.rules.kind = Uncensored
+    office.bench = Bench(office.rules, maximum_inflight=1)
+    alice, bob = office.come("alice"), office.come("bob")
+    alice.subscribe("#", 1)
+    for topic in ("news", "secret", "news"):
+        bob.publish(topic, b"x", 1)
+    alice.send(Unsubscribe(1, ["#"]))
     office.allow("alice", "news")
     (first,) = [packet for packet in alice.received() if isinstance(packet, Publish)]
     alice.send(Puback(first.packet_id))
