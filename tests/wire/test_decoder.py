@@ -343,3 +343,34 @@ def test_packets_before_a_disconnect_and_behind_it_are_all_read() -> None:
     decoder = decoder_of(MQTT_3_1_1)
     packets = decoder.feed(bytes.fromhex("c000e000c000"))
     assert described(packets) == described([Pingreq(), Disconnect(), Pingreq()])
+
+
+@pytest.mark.parametrize("sizes", [(1,), (4095,), (4096,), (1, 4096), (5000, 1, 1, 70_000), (65_536,)])
+def test_a_large_packet_is_whole_however_it_was_cut(sizes: tuple[int, ...]) -> None:
+    packet = encode(Publish("a/b", bytes(range(256)) * 1200), MQTT_5)
+    data = packet + b"\xc0\x00"
+    decoder = decoder_of(MQTT_5)
+    packets: list[Packet] = []
+    at = turn = 0
+    while at < len(data):
+        size = sizes[turn % len(sizes)]
+        packets += decoder.feed(data[at : at + size])
+        at += size
+        turn += 1
+    assert [type(one) for one in packets] == [Publish, Pingreq]
+    assert packets[0].payload == bytes(range(256)) * 1200
+
+
+def test_small_pieces_of_a_large_packet_hold_no_more_than_their_bytes() -> None:
+    decoder = decoder_of(MQTT_5)
+    size = 200_000
+    decoder.feed(b"\x30" + variable_byte_integer(size + 100))
+    piece = bytes(1)
+    tracemalloc.start()
+    try:
+        for _ in range(size):
+            decoder.feed(piece)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * size

@@ -39,6 +39,11 @@ class Connection(Traffic, asyncio.BufferedProtocol):
     TLS or WebSocket, so the Server's one deadline from there to CONNACK covers them all.
     """
 
+    __slots__ = (
+        "_asking", "_beneath", "_closer", "_connected", "_ended", "_finished", "_handshake", "_hold",
+        "_question", "_stall", "_unmoved", "_writable", "listener", "peer",
+    )
+
     def __init__(self, house: House, listener: Listener) -> None:
         super().__init__(house)
         self.listener = listener

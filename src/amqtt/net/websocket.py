@@ -42,6 +42,8 @@ class WebSocketConnection(Connection):
     nobody is known yet.
     """
 
+    __slots__ = ("_answered", "_buffered", "_protocol", "_request_end", "_unsent_control")
+
     def __init__(self, house: House, listener: Listener) -> None:
         super().__init__(house, listener)
         self._protocol = ServerProtocol(

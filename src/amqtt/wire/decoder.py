@@ -43,6 +43,10 @@ _IS_USUAL: Final = bytes(value in _FIRST_BYTES for value in range(256))
 """The same by value: 1 or 0."""
 
 
+_LARGE_PIECE: Final = 4096
+"""From this size on, a piece of a packet costs next to nothing to keep by itself, and less to copy."""
+
+
 class Decoder:
     """The packets of one Network Connection, one direction.
 
@@ -57,7 +61,7 @@ class Decoder:
     """
 
     __slots__ = (
-        "_joins", "_missing", "_partial", "_topics", "bounds", "error", "maximum_connect_size",
+        "_joins", "_missing", "_pieces", "_topics", "bounds", "error", "maximum_connect_size",
         "maximum_packet_size", "version",
     )
 
@@ -76,9 +80,9 @@ class Decoder:
         self.error: MalformedPacket | ProtocolError | None = None
         self._joins = False
         self._topics = topics
-        # The start of a packet that is not complete, and how many of its bytes are to come; 0 while
+        # The pieces of a packet that is not complete, and how many of its bytes are to come; 0 while
         # its fixed header is not complete either.
-        self._partial = bytearray()
+        self._pieces: list[bytes | bytearray] = []
         self._missing = 0
 
     def feed(self, data: bytes) -> list[Packet]:
@@ -99,23 +103,33 @@ class Decoder:
             except (MalformedPacket, ProtocolError) as error:
                 error.__traceback__ = None  # It would keep the peer's bytes alive.
                 self.error = error
-                self._partial = bytearray()
+                self._pieces = []
         return packets
 
     def _feed(self, data: bytes, packets: list[Arrived]) -> None:
-        if not self._partial:
+        if not self._pieces:
             self._read(data, 0, packets)
-        elif not self._missing:
-            # An incomplete fixed header: at most four bytes.
-            self._read(bytes(self._partial) + data, 0, packets)
         elif len(data) < self._missing:
-            self._partial += data
-            self._missing -= len(data)
+            self._gather(data)
         else:
-            missing = self._missing
-            self._partial += data[:missing]
-            self._read(bytes(self._partial), 0, packets)
-            self._read(data, missing, packets)
+            # Of a fixed header that is not complete there are four bytes at most.
+            taken = self._missing or len(data)
+            packet = b"".join([*self._pieces, data[:taken]])
+            self._pieces = []
+            self._read(packet, 0, packets)
+            if taken < len(data):
+                self._read(data, taken, packets)
+
+    def _gather(self, data: bytes) -> None:
+        """Keep bytes within a packet; large pieces as they are, small ones together."""
+        self._missing -= len(data)
+        last = self._pieces[-1]
+        if len(data) >= _LARGE_PIECE:
+            self._pieces.append(data)
+        elif isinstance(last, bytearray):
+            last += data
+        else:
+            self._pieces.append(bytearray(data))
 
     def _read(self, buffer: bytes, at: int, packets: list[Arrived]) -> None:
         """Every complete packet from `at` on; keeps the rest."""
@@ -161,14 +175,13 @@ class Decoder:
                 version = self.version
                 maximum = self._maximum()
             at = end
-        self._keep(buffer, size, 0)
 
     def _maximum(self) -> int:
         """The bound of the next packet; the first one comes from nobody knows whom."""
         return self.maximum_packet_size if self.version else self.maximum_connect_size
 
     def _keep(self, buffer: bytes, at: int, missing: int) -> None:
-        self._partial = bytearray(buffer[at:])
+        self._pieces = [buffer[at:]]
         self._missing = missing
 
     def _packet_at(self, kind: int, buffer: bytes, at: int, end: int) -> Packet:
