@@ -82,6 +82,7 @@ def test_retained_messages_are_bounded_and_those_beyond_are_delivered_all_the_sa
     assert len([each for each in subscriber.received() if isinstance(each, Publish)]) == 15
     assert len(bench.server.realm.retained) == 10
     assert bench.server.counters.dropped_full == 5
+    assert bench.server.realm.excess.counts == {"maximum_retained_messages": 5}
     publisher.publish("000", b"", 0, retain=True)
     publisher.publish("new", b"x", 0, retain=True)
     assert len(bench.server.realm.retained) == 10

@@ -49,6 +49,7 @@ class Realm:
         self.shared = SharedSubscriptions(self.tree, limits.maximum_shared_members)
         self.retained = RetainedMessages(limits.maximum_retained_messages, limits.maximum_retained_bytes)
         self.router = Router(self.tree, self.retained, self.counters, self.deadlines, self.events)
+        self.router.on_full = self._tell_full
         self.session_ends: dict[str, Deadline] = {}
         self.paced: set[str] = set()
         self.delayed_wills: dict[str, Deadline] = {}

@@ -1,5 +1,6 @@
 """From one Message to everyone whose Subscription it matches: a look-up and straight calls."""
 
+from collections.abc import Callable
 from typing import Final
 
 from amqtt.message import NEVER, Message, MessageRun
@@ -15,9 +16,12 @@ SYS: Final = "$SYS/"
 
 
 class Router:
-    """Retains what is to be retained and delivers to whoever subscribed (MQTT 5.0, 4.5)."""
+    """Retains what is to be retained and delivers to whoever subscribed (MQTT 5.0, 4.5).
 
-    __slots__ = ("_events", "_expiry", "_journal", "counters", "deadlines", "retained", "tree")
+    `on_full` is told the publisher of a Message that found no room, and the Limit.
+    """
+
+    __slots__ = ("_events", "_expiry", "_journal", "counters", "deadlines", "on_full", "retained", "tree")
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Router:
         self.deadlines = deadlines
         self._expiry: Deadline | None = None
         self._journal: Journal | None = None
+        self.on_full: Callable[[str, str], None] | None = None
 
     def outlast(self, journal: Journal) -> None:
         """Note in this Journal what is retained from now on."""
@@ -58,6 +63,8 @@ class Router:
         """Keep it for future Subscriptions, until it expires [MQTT-3.3.1-5] [MQTT-3.3.2-5]."""
         if not self.retained.keep(message):
             self.counters.dropped_full += 1
+            if self.on_full is not None:
+                self.on_full(message.publisher, "maximum_retained_messages")
             return
         if self._journal is not None and not message.topic.startswith(SYS):
             self._journal.retain(message.topic, message if message.payload else None)

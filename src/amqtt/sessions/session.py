@@ -194,6 +194,8 @@ class Session(Subscriber):
             return False
         if link.full:
             self.counters.dropped_full += 1
+            if self.on_full is not None:
+                self.on_full(self.client_id, "maximum_unsent_bytes")
             return False
         if retain or identifiers or self.aliases is not None:
             packet = self._packet(message, link.turn.now, 0, retain, False, 0, identifiers)
