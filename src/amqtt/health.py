@@ -30,7 +30,7 @@ _LONGEST_TOKEN: Final = 4096
 async def open_http(settings: ListenerSettings, pages: Mapping[str, Page]) -> HttpListener:
     """Serve these pages as the settings say; BrokerError where that cannot be."""
     try:
-        token = None if settings.token_file is None else _token(Path(settings.token_file))
+        token = None if settings.token_file is None else token_in(Path(settings.token_file))
         tls = None if settings.tls is None else server_context(settings.tls, ["http/1.1"])
         sockets = await tcp_sockets(settings)
     except ListenerError as error:
@@ -42,7 +42,7 @@ async def open_http(settings: ListenerSettings, pages: Mapping[str, Page]) -> Ht
     return listener
 
 
-def _token(path: Path) -> str:
+def token_in(path: Path) -> str:
     """The token in this file, without the end of its line."""
     try:
         with path.open(encoding="ascii") as file:

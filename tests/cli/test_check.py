@@ -56,11 +56,14 @@ def test_files_that_a_broker_could_not_read_are_mistakes_where_they_are_named(tm
     path = written(
         tmp_path,
         "listeners:\n  default: {type: tcp, bind: 1883, ssl: on, certfile: /no/cert, keyfile: /no/key}\n"
+        "  http: {type: http, bind: 1, ssl: off, token-file: /no/token}\n"
         "auth:\n  password_file: /no/passwd\ntopic-check:\n  acl-file: /no/acl\n",
     )
     said = checked(path, status=1).splitlines()
     assert [line.removeprefix(f"{path}:").partition(": /")[0].partition(": C")[0] for line in said] == [
-        "2:3: listeners.default", "4:3: auth.password-file", "6:3: topic-check.acl-file",
+        "2:3: listeners.default",
+        "3:41: listeners.http.token-file: token-file /no/token cannot be read: No such file or directory",
+        "5:3: auth.password-file", "7:3: topic-check.acl-file",
     ]
 
 

@@ -118,6 +118,21 @@ def test_what_is_not_carried_over_is_said(tmp_path: Path, line: str, key: str) -
     assert [remark["key"] for remark in remarks] == [key]
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", None),
+        ("persistence false\n", {"durability": "memory"}),
+        ("persistence true\n", None),
+        ("persistence_location /var/lib/m/\npersistence true\n", {"file": "/var/lib/m/amqtt.db"}),
+    ],
+)
+def test_what_is_kept_is_kept_in_the_same_folder(
+    tmp_path: Path, text: str, kept: dict[str, Any] | None
+) -> None:
+    assert converted(tmp_path, text)[0].get("persistence") == kept
+
+
 def test_after_a_bridge_a_listener_is_read_again(tmp_path: Path) -> None:
     configuration, _ = converted(tmp_path, "connection c\naddress a\nlistener 1884\n")
     assert configuration["listeners"] == {"default": {"type": "tcp", "bind": ":1884"}}

@@ -16,8 +16,9 @@ from amqtt.config import Config
 from amqtt.config_file import load
 from amqtt.config_file.document import read_document
 from amqtt.config_file.effective import effective
-from amqtt.config_file.section import Findings
+from amqtt.config_file.section import Findings, KeyPath
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
+from amqtt.health import token_in
 from amqtt.net.tls import server_context
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
@@ -48,6 +49,8 @@ def read(file: Path) -> Config:
                 server_context(listener.tls, [])
             except (ValueError, OSError) as error:
                 findings.mistake(("listeners", name), str(error))
+        if listener.token_file is not None:
+            _attempt(findings, token_in, Path(listener.token_file), ("listeners", name, "token-file"))
     for name in config.auth.asked:
         _attempt(findings, AUTHENTICATORS.get(name), config.auth)
     for name in config.topic_check.asked if config.topic_check.enabled else ():
@@ -59,8 +62,10 @@ def read(file: Path) -> Config:
     return config
 
 
-def _attempt(findings: Findings, make: Callable[[Any], object] | None, settings: object) -> None:
-    """Make it, and keep what is said against that."""
+def _attempt(
+    findings: Findings, make: Callable[[Any], object] | None, settings: object, path: KeyPath = ()
+) -> None:
+    """Make it, and keep what is said against that; `path` is where, if that does not say so itself."""
     if make is None:
         return
     try:
@@ -71,6 +76,8 @@ def _attempt(findings: Findings, make: Callable[[Any], object] | None, settings:
                 findings.mistakes.append(mistake)
             else:
                 findings.mistake(tuple(mistake.path.split(".")), mistake.text)
+    except ValueError as error:
+        findings.mistake(path, str(error))
     except BrokerError as error:
         for line in str(error).splitlines():
             key, colon, text = line.partition(": ")

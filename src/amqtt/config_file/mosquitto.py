@@ -84,6 +84,8 @@ class _Conversion:
         self._each_its_own = False
         self._ruled_elsewhere: set[str] = set()
         self._bridge = ""
+        self._kept: bool | None = None
+        self._folder = ""
         self._takers: Mapping[str, Callable[[Line], None]] = {
             "listener": self._listener, "port": self._port, "bind_address": self._address,
             "protocol": self._protocol, "max_connections": self._connections, "socket_domain": self._domain,
@@ -91,6 +93,7 @@ class _Conversion:
             "websockets_origin": self._origin, "per_listener_settings": self._per_listener,
             "sys_interval": self._sys, "persistent_client_expiration": self._expiry,
             "retain_available": self._retain, "connection": self._connection,
+            "persistence": self._persistence, "persistence_location": self._location,
         }  # fmt: skip
 
     # -- taking lines
@@ -184,6 +187,14 @@ class _Conversion:
     def _retain(self, line: Line) -> None:
         self._limits["retain-available"] = truth(line.value)
 
+    def _persistence(self, line: Line) -> None:
+        self._kept = truth(line.value)
+        if self._kept:
+            self._remark(line, "what mosquitto.db holds is not taken over: sessions begin anew")
+
+    def _location(self, line: Line) -> None:
+        self._folder = line.value
+
     def _connection(self, line: Line) -> None:
         self._bridge = line.value
         self._remark(line, "there are no bridges here; all that belongs to this one is left out")
@@ -208,6 +219,10 @@ class _Conversion:
         if opened:
             found["listeners"] = opened
         found |= self._access(bool(opened))
+        if self._kept and self._folder:
+            found["persistence"] = {"file": str(Path(self._folder) / "amqtt.db")}
+        elif self._kept is False:
+            found["persistence"] = {"durability": "memory"}
         found |= self._whole
         if self._limits:
             found["limits"] = self._limits
