@@ -1,7 +1,7 @@
 """One Network Connection: the bytes between its transport and the Server (MQTT 5.0, 4.2).
 
 Its way from the first handshake to the end; what passes meanwhile is Traffic. The only asyncio
-protocol there is.
+protocol that speaks with the Server.
 """
 
 import asyncio
