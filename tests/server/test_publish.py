@@ -7,8 +7,19 @@ import pytest
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
 from amqtt.server.events import MessagePublished, PacketReceived
 from amqtt.sessions.permissions import Permissions
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
+from amqtt.wire.packets import (
+    MQTT_3_1_1,
+    MQTT_5,
+    Disconnect,
+    Packet,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+)
 from support.bench_server import Bench, BenchClient
+from support.packet_cases import described
 from support.raw_client import properties
 from support.reading_peer import SlowClient
 
@@ -390,3 +401,36 @@ def test_a_run_waits_for_permissions_that_want_to_find_something_out() -> None:
     assert (asked, routed) == (["open/t"], [])
     bench.server.answered(client.state, None)
     assert len(routed) == 5
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+@pytest.mark.parametrize("qos", [1, 2])
+def test_acknowledgements_that_come_together_do_what_they_do_one_by_one(version: int, qos: int) -> None:
+    outcomes = []
+    for at_once in (True, False):
+        bench = Bench(maximum_inflight=4)
+        publisher, receiver = bench.connected("publisher", version), bench.connected("receiver", version)
+        receiver.subscribe("t", qos)
+        seen: list[object] = []
+
+        def say(client: BenchClient, *packets: Packet, at_once: bool = at_once) -> None:
+            for part in [packets] if at_once else [(packet,) for packet in packets]:
+                client.send(*part)
+
+        say(publisher, *[Publish("t", b"%d" % number, qos, packet_id=number) for number in range(1, 9)])
+        seen.append(described(publisher.received()))
+        if qos == 2:
+            say(publisher, *[Pubrel(number) for number in range(1, 10)])
+            seen.append(described(publisher.received()))
+        for first in (1, 5):
+            ids = range(first, first + 4)
+            seen.append(described(receiver.received()))
+            if qos == 1:
+                say(receiver, *[Puback(number) for number in ids])
+            else:
+                say(receiver, *[Pubrec(number) for number in ids])
+                seen.append(described(receiver.received()))
+                say(receiver, *[Pubcomp(number) for number in ids])
+        assert bench.server.counters.inflight_out == 0
+        outcomes.append((seen, counted(bench)))
+    assert outcomes[0] == outcomes[1]

@@ -1,4 +1,4 @@
-"""PUBLISH packets that differ in nothing but their payloads are read as one run, and as nothing else."""
+"""Packets that differ in payload or Packet Identifier alone are read as one run, and as nothing else."""
 
 import pytest
 from hypothesis import given
@@ -11,16 +11,21 @@ from amqtt.wire.packets import (
     LARGEST_PACKET,
     MQTT_3_1_1,
     MQTT_5,
+    AcknowledgementRun,
     Arrived,
     Packet,
     Pingreq,
+    Puback,
+    Pubcomp,
     Publish,
     PublishRun,
+    Pubrec,
+    Pubrel,
 )
 from amqtt.wire.properties import Properties
 from amqtt.wire.publish_packets import packets_of
 from support.packet_cases import described
-from support.strategies import cut, packets, spoiled
+from support.strategies import cut, packet_ids, packets, spoiled
 
 by_version = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 
@@ -29,11 +34,16 @@ def decoder(version: int, maximum: int = LARGEST_PACKET) -> Decoder:
     return Decoder(TopicNames(), maximum, maximum, version)
 
 
+ACKNOWLEDGEMENTS = {4: Puback, 5: Pubrec, 6: Pubrel, 7: Pubcomp}
+
+
 def one_by_one(arrived: list[Arrived], version: int) -> list[Packet]:
     single: list[Packet] = []
     for packet in arrived:
         if isinstance(packet, PublishRun):
             single += packets_of(packet, version)
+        elif isinstance(packet, AcknowledgementRun):
+            single += [ACKNOWLEDGEMENTS[packet.packet_type](packet_id) for packet_id in packet.packet_ids]
         else:
             single.append(packet)
     return single
@@ -41,14 +51,19 @@ def one_by_one(arrived: list[Arrived], version: int) -> list[Packet]:
 
 def shape(arrived: list[Arrived]) -> list[object]:
     """What arrived: the length of each run, and the type of each other packet."""
-    return [each.count if isinstance(each, PublishRun) else type(each) for each in arrived]
+    return [
+        each.count if isinstance(each, PublishRun)
+        else each.packet_ids if isinstance(each, AcknowledgementRun) else type(each)
+        for each in arrived
+    ]
 
 
 @by_version
 @given(data=st.data())
 def test_a_run_is_the_packets_that_it_is_made_of(version: int, data: st.DataObject) -> None:
     plain = st.builds(Publish, st.sampled_from(["a", "b/c", "ü"]), st.binary(max_size=300))
-    mixed = st.lists(plain | plain | plain | packets(version), max_size=12)
+    success = st.builds(Puback, packet_ids) | st.builds(Pubrel, packet_ids) | st.builds(Pubcomp, packet_ids)
+    mixed = st.lists(plain | plain | success | success | packets(version), max_size=12)
     tail = data.draw(st.just(b"") | spoiled(version) | st.binary(max_size=6))
     stream = b"".join(encode(packet, version) for packet in data.draw(mixed)) + tail
     joining, plainly = decoder(version), decoder(version)
@@ -118,3 +133,30 @@ def test_a_topic_that_reaches_beyond_its_packet_makes_no_run() -> None:
     joining = decoder(MQTT_3_1_1)
     assert joining.feed_joined(lying + lying + lying) == []
     assert joining.error is not None
+
+
+@by_version
+def test_acknowledgements_of_one_type_are_one_run(version: int) -> None:
+    some: list[Packet] = [Puback(1), Puback(65_535), Puback(1), Pubrec(2), Pubrel(3), Pubrel(256), Pubcomp(4)]
+    stream = b"".join(encode(packet, version) for packet in some)
+    assert shape(decoder(version).feed_joined(stream)) == [[1, 65_535, 1], Pubrec, [3, 256], Pubcomp]
+
+
+def test_an_acknowledgement_with_a_reason_code_is_in_no_run() -> None:
+    some = [Puback(1), Puback(2, 0x10), Puback(3), Puback(4)]
+    stream = b"".join(encode(packet, MQTT_5) for packet in some)
+    assert shape(decoder(MQTT_5).feed_joined(stream)) == [Puback, Puback, [3, 4]]
+
+
+@by_version
+def test_the_packet_identifier_0_is_refused_behind_the_run(version: int) -> None:
+    joining = decoder(version)
+    assert shape(joining.feed_joined(b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\x00\x00")) == [[1, 2]]
+    assert joining.error is not None
+
+
+@by_version
+def test_what_is_left_of_a_run_comes_with_the_next_bytes(version: int) -> None:
+    joining = decoder(version)
+    assert shape(joining.feed_joined(b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\x00")) == [[1, 2]]
+    assert shape(joining.feed_joined(b"\x03\x40\x02\x00\x04")) == [Puback, Puback]

@@ -20,6 +20,8 @@ from amqtt.wire.packets import (
     PUBACK,
     PUBCOMP,
     PUBREC,
+    PUBREL,
+    AcknowledgementRun,
     Puback,
     Pubcomp,
     Publish,
@@ -236,11 +238,29 @@ def _answer(realm: Realm, state: ConnectionState, packet: bytes, changes: int) -
         journal.promise(state.link, packet)
 
 
+def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementRun) -> None:
+    """Take acknowledgements that came one behind the other, as if each had come by itself."""
+    session = state.session
+    assert session is not None
+    realm.counters.packets_received += len(run.packet_ids) - 1
+    packet_type = run.packet_type
+    for packet_id in run.packet_ids:
+        if packet_type == PUBREL:
+            _released(realm, state, session, packet_id)
+        else:
+            session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS)
+    if session.retained:
+        realm.pace(session)
+
+
 def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
     """The Client's PUBREL: its Packet Identifier is free again [MQTT-4.3.3-11] [MQTT-4.3.3-12]."""
     session = state.session
     assert session is not None
-    packet_id = packet.packet_id
+    _released(realm, state, session, packet.packet_id)
+
+
+def _released(realm: Realm, state: ConnectionState, session: Session, packet_id: int) -> None:
     changes = _changes(realm)
     if packet_id in session.received:
         session.received.discard(packet_id)

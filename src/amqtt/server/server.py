@@ -14,7 +14,16 @@ from amqtt.server.events import Events, Fault, PacketReceived
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.overload import DROPS_QOS_0
-from amqtt.server.publish import puback, pubcomp, publish, publish_run, pubrec, pubrel, resolved_topic
+from amqtt.server.publish import (
+    acknowledgements,
+    puback,
+    pubcomp,
+    publish,
+    publish_run,
+    pubrec,
+    pubrel,
+    resolved_topic,
+)
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
@@ -36,6 +45,8 @@ from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import (
     MQTT_5,
+    PUBACK,
+    AcknowledgementRun,
     Arrived,
     Auth,
     Connect,
@@ -79,6 +90,7 @@ VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
         Pubcomp: pubcomp,
         Subscribe: subscribe,
         Unsubscribe: unsubscribe,
+        AcknowledgementRun: acknowledgements,
         Pingreq: pingreq,
         Disconnect: disconnect,
         Auth: auth,
@@ -123,6 +135,8 @@ def _perform_usual(realm: Realm, state: ConnectionState, packet: Arrived) -> boo
 
 
 def _name(packet: Arrived) -> str:
+    if isinstance(packet, AcknowledgementRun):
+        return ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP")[packet.packet_type - PUBACK]
     return "PUBLISH" if isinstance(packet, PublishRun) else type(packet).__name__.upper()
 
 
@@ -291,7 +305,7 @@ class Server:
                     verb = VERBS[state.phase].get(type(packet))
                     if verb is None:
                         raise ProtocolError(f"{_name(packet)} is not allowed now")
-                    if realm.events.wants_packets and not isinstance(packet, PublishRun):
+                    if realm.events.wants_packets and not isinstance(packet, PublishRun | AcknowledgementRun):
                         realm.events.tell(PacketReceived(state.client_id, packet))
                     if state.asks and _must_wait(state, packet):
                         state.waiting = packets[at:] + state.waiting

@@ -29,7 +29,7 @@ from amqtt.wire.packets import (
     Pingresp,
 )
 from amqtt.wire.primitives import variable_byte_integer_at
-from amqtt.wire.publish_packets import PLAIN_PUBLISH, acknowledgement_at, publish_at, run_at
+from amqtt.wire.publish_packets import acknowledgement_at, publish_at, run_at
 from amqtt.wire.reasons import ReasonCode
 from amqtt.wire.subscription_packets import suback_at, subscribe_at, unsuback_at, unsubscribe_at
 
@@ -39,7 +39,9 @@ _FIRST_BYTES: Final = frozenset(
      0xC0, 0xE0)
 )
 """What a Client's packets begin with in every version; these need no closer look once it has connected."""
-_IS_USUAL: Final = bytes(value in _FIRST_BYTES for value in range(256))
+_MAKES_RUNS: Final = bytes([value in (0x30, 0x40, 0x50, 0x62, 0x70) for value in range(256)])
+"""By the first byte: whether such packets may make a run."""
+_IS_USUAL: Final = bytes([value in _FIRST_BYTES for value in range(256)])
 """The same by value: 1 or 0."""
 
 
@@ -91,7 +93,7 @@ class Decoder:
         return cast(list[Packet], self._packets_in(data))
 
     def feed_joined(self, data: bytes) -> list[Arrived]:
-        """The same, with the PUBLISH packets that make a run as one PublishRun."""
+        """The same, with the packets that make a run as one PublishRun or AcknowledgementRun."""
         self._joins = True
         return self._packets_in(data)
 
@@ -143,12 +145,11 @@ class Decoder:
             first = buffer[start]
             if version == 0 or not _IS_USUAL[first]:
                 _check_first_byte(first, version)
-            length = -1
-            if start + 1 < size:
+            if start + 1 < size and buffer[start + 1] < 0x80:
                 length = buffer[start + 1]
                 at = start + 2
-                if length >= 0x80:
-                    length, at = _remaining_length(buffer, start + 1, size)
+            else:
+                length, at = _remaining_length(buffer, start + 1, size)
             if length < 0:
                 self._keep(buffer, start, 0)
                 return
@@ -162,11 +163,11 @@ class Decoder:
             if end > size:
                 self._keep(buffer, start, end - size)
                 return
-            if first == PLAIN_PUBLISH and end < size and length > 2 and self._joins:
-                run, end = run_at(topics, buffer, start, at, end, version, maximum)
+            if self._joins and end < size and _MAKES_RUNS[first]:
+                run, behind = run_at(topics, buffer, start, at, end, version, maximum)
                 if run is not None:
                     packets.append(run)
-                    at = end
+                    at = behind
                     continue
             if first >> 4 == PUBLISH:
                 packets.append(publish_at(topics, buffer, start, at, end, version, bounds))

@@ -187,6 +187,19 @@ class Pubcomp:
         self.properties = properties
 
 
+class AcknowledgementRun:
+    """PUBACK, PUBREC, PUBREL or PUBCOMP packets of success, of one type, one behind the other.
+
+    `packet_type` is theirs, `packet_ids` (2 or more) are what they acknowledge, in order.
+    """
+
+    __slots__ = ("packet_ids", "packet_type")
+
+    def __init__(self, packet_type: int, packet_ids: list[int]) -> None:
+        self.packet_type = packet_type
+        self.packet_ids = packet_ids
+
+
 class SubscriptionRequest:
     """One Topic Filter with its Subscription Options in a SUBSCRIBE packet (3.8.3.1)."""
 
@@ -292,5 +305,5 @@ Packet: TypeAlias = (
     Connect | Connack | Publish | Puback | Pubrec | Pubrel | Pubcomp | Subscribe | Suback
     | Unsubscribe | Unsuback | Pingreq | Pingresp | Disconnect | Auth
 )
-Arrived: TypeAlias = Packet | PublishRun
+Arrived: TypeAlias = Packet | PublishRun | AcknowledgementRun
 """What a Decoder makes of bytes."""

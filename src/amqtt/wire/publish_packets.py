@@ -12,6 +12,7 @@ from amqtt.wire.packets import (
     PUBREC,
     PUBREL,
     Acknowledgement,
+    AcknowledgementRun,
     Puback,
     Pubcomp,
     Publish,
@@ -71,6 +72,17 @@ def publish_at(
 
 
 def run_at(
+    topics: TopicNames, buffer: bytes, start: int, at: int, end: int, version: int, maximum: int
+) -> tuple[PublishRun | AcknowledgementRun | None, int]:
+    """The run that begins with the packet from `start` to `end`, and where it ends; None: it is alone."""
+    if buffer[end] != buffer[start] or at + 2 > end:
+        return None, end
+    if buffer[start] != PLAIN_PUBLISH:
+        return _acknowledgements_at(buffer, start)
+    return _publishes_at(topics, buffer, start, at, end, version, maximum)
+
+
+def _publishes_at(
     topics: TopicNames, buffer: bytes, start: int, at: int, end: int, version: int, maximum: int
 ) -> tuple[PublishRun | None, int]:
     """The run that begins with the PUBLISH from `start` to `end`, and where it ends; None: it is alone.
@@ -134,6 +146,26 @@ def _check_empty_topic(properties: Properties | None, version: int) -> None:
         raise MalformedPacket("the Topic Name is empty", ReasonCode.TOPIC_NAME_INVALID)
     if properties is None or properties.topic_alias is None:
         raise ProtocolError("the Topic Name is empty and there is no Topic Alias")
+
+
+def _acknowledgements_at(buffer: bytes, start: int) -> tuple[AcknowledgementRun | None, int]:
+    """The run of acknowledgements that begins at `start`, and where it ends; None: the first is alone.
+
+    A packet that is not complete, or has more than a Packet Identifier, is no part of a run.
+    """
+    first = buffer[start]
+    size = len(buffer)
+    packet_ids: list[int] = []
+    at = start
+    while at + 4 <= size and buffer[at] == first and buffer[at + 1] == 2:
+        packet_id = buffer[at + 2] << 8 | buffer[at + 3]
+        if not packet_id:
+            break
+        packet_ids.append(packet_id)
+        at += 4
+    if len(packet_ids) < 2:
+        return None, start
+    return AcknowledgementRun(first >> 4, packet_ids), at
 
 
 def acknowledgement_at(
