@@ -97,7 +97,7 @@ async def test_e2_a_stranger_may_not_send_more_than_a_connect(open_websocket):
     frame(BINARY, CONNECT, masked=False), frame(BINARY, CONNECT, reserved=1), frame(0x3, b""),
     frame(0xB, b""), frame(PING, bytes(126)), frame(PING, b"", last=False), frame(CONTINUATION, b"x"),
     frame(0x8, b"\x03"), frame(0x8, b"\x03\xe7"), frame(0x8, b"\x03\xe8\xff"),
-])
+], ids=lambda data: "frame")
 async def test_e3_a_bad_frame_closes_its_own_connection_only(open_websocket, data):
     websocket = await open_websocket()
     websocket.write(data)
