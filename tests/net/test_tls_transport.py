@@ -232,6 +232,23 @@ def test_our_end_is_a_close_notify_and_what_arrives_then_is_dropped(wire):
     assert wire.beneath.calls == ["close"]
 
 
+def test_a_close_notify_waits_for_a_peer_that_does_not_read(wire):
+    wire.transport.write(b"bye")
+    wire.transport.pause_writing()
+    wire.transport.write_eof()
+    assert len(wire.beneath.writes) == 1
+    wire.transport.resume_writing()
+    assert wire.read() == b"bye"
+    assert wire.client.read() == b""
+
+
+def test_nothing_is_written_to_a_transport_that_closes(wire):
+    wire.transport.pause_writing()
+    wire.transport.close()
+    wire.transport.resume_writing()
+    assert wire.beneath.writes == []
+
+
 def test_close_says_goodbye_once(wire):
     wire.transport.close()
     wire.transport.close()

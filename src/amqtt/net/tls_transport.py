@@ -148,7 +148,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._beneath.close()
 
     def _send_records(self) -> None:
-        if self._parted or not self._outward.pending:
+        if not self._outward.pending or self._beneath.is_closing():
             return
         if not self._blocked:
             self._beneath.write(self._outward.read())
