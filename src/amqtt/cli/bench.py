@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -198,7 +199,7 @@ def _in_words(summary: dict[str, Any]) -> str:
 
 def _progress(load: Load, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
     """A bar on the terminal, where there is one."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty() or find_spec("rich") is None:
         return nullcontext(lambda received: None)
     return _bar(load)
 
