@@ -1,5 +1,6 @@
 """A Server whose store is a dictionary, which commits when the test says so, and crashes when it likes."""
 
+from amqtt.message import Message
 from amqtt.server.events import Fault
 from amqtt.server.server import Server
 from amqtt.sessions.journal import Batch, Journal
@@ -13,22 +14,36 @@ GRACE = 30.0
 class DurableBench(Bench):
     """`kept` is on the disk. With `commits_at_once` False nothing is written until `commit`."""
 
-    def __init__(self, kept: Batch | None = None, now: float = 1000.0, **limits: object) -> None:
+    def __init__(
+        self, kept: Batch | None = None, now: float = 1000.0, *, tick: bool = True, **limits: object
+    ) -> None:
         super().__init__(Everybody(), **limits)
         self._limits = limits
         self.turn.now = now
         self.kept = Batch() if kept is None else kept
         self.commits_at_once = True
         self.batches: list[Batch] = []
-        self._begin()
+        self._begin(tick)
 
-    def _begin(self) -> None:
-        restored = Batch()
-        fold(restored, self.kept)
+    def _begin(self, tick: bool) -> None:
+        restored = self.kept_copy()
         self.journal = Journal(last_number=restored.last_number)
         self.server.restore(restored, self.journal, GRACE)
-        self.server.tick()
+        if tick:
+            self.server.tick()
         self.commit()
+
+    def kept_copy(self) -> Batch:
+        """What is on the disk, for another Server to work on."""
+        copy = Batch()
+        fold(copy, self.kept)
+        for number, message in self.kept.messages.items():
+            assert message is not None
+            copy.messages[number] = Message(
+                message.topic, message.payload, message.qos, message.retain, message.properties,
+                message.expires_at, message.publisher,
+            )
+        return copy
 
     def commit(self) -> None:
         """Write all that was noted, and what comes of that, too."""
