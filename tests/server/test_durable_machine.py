@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from amqtt.server.realm import Realm
-from amqtt.sessions.inflight import QUEUED
+from amqtt.sessions.inflight import QUEUED, Outgoing
 from amqtt.sessions.session import Session
 from amqtt.store.consistency import strays
+from amqtt.topics.shared import SharedGroup
 from amqtt.wire.packets import (
     MQTT_5,
     Disconnect,
@@ -24,6 +25,8 @@ from amqtt.wire.packets import (
     Publish,
     Pubrec,
     Pubrel,
+    Subscribe,
+    SubscriptionRequest,
     Unsubscribe,
     WillFields,
 )
@@ -38,15 +41,22 @@ TOPICS = ("t/1", "t/2", "u")
 Waiting = tuple[str, bytes, int, bool, int, tuple[int, ...], str]
 
 
-def waiting(session: Session) -> list[Waiting]:
+def group_of(realm: Realm, outgoing: Outgoing) -> str:
+    """The Shared Subscription that gave it, while there is one."""
+    group = outgoing.group
+    if not isinstance(group, SharedGroup):
+        return ""
+    return group.name if realm.shared.group(group.share_name, group.topic_filter) else ""
+
+
+def waiting(realm: Realm, session: Session) -> list[Waiting]:
     """What is on its way to a Client, in order; of QoS 1, whether it was sent is not on the disk."""
     found = []
     for outgoing in [*session.inflight.entries.values(), *session.backlog]:
         message = outgoing.message
         state = outgoing.state if outgoing.qos == 2 else QUEUED
-        group = "" if outgoing.group is None else outgoing.group.name  # type: ignore[attr-defined]
         found.append((message.topic, message.payload, outgoing.qos, outgoing.retain, state,
-                      outgoing.identifiers, group))
+                      outgoing.identifiers, group_of(realm, outgoing)))
     return found
 
 
@@ -63,7 +73,7 @@ def lasting(realm: Realm) -> dict[str, object]:
                 name: (each.qos, each.no_local, each.retain_as_published, each.identifier)
                 for name, each in session.subscriptions.items()
             },
-            "waiting": waiting(session),
+            "waiting": waiting(realm, session),
             "received": session.received,
             "will": None if session.will is None else session.will.fields.payload,
         }
@@ -78,6 +88,9 @@ class Durability(RuleBasedStateMachine):
         self.open: dict[str, BenchClient] = {}
         self.unanswered: dict[str, list[Packet]] = {}
         self.number = 0
+        for client_id, topic_filter in (("a", "t/+"), ("b", "$share/g/t/+"), ("c", "$share/g/t/+")):
+            self.connect(client_id, False, 30, client_id == "a", 10, None)
+            self.subscribe(client_id, topic_filter, 2)
 
     @rule(client_id=st.sampled_from(CLIENTS), clean=st.booleans(),
           expiry=st.sampled_from((0, 30, 0xFFFFFFFF)), will=st.booleans(), delay=st.sampled_from((0, 10)),
@@ -98,7 +111,8 @@ class Durability(RuleBasedStateMachine):
     def subscribe(self, client_id: str, topic_filter: str, qos: int) -> None:
         client = self.reading(client_id)
         if client is not None:
-            client.subscribe(topic_filter, qos, identifier=qos)
+            given = properties(subscription_identifiers=(qos,)) if qos else None
+            client.send(Subscribe(1, [SubscriptionRequest(topic_filter, qos)], given))
 
     @rule(client_id=st.sampled_from(CLIENTS), topic_filter=st.sampled_from(FILTERS))
     def unsubscribe(self, client_id: str, topic_filter: str) -> None:
@@ -182,5 +196,5 @@ class Durability(RuleBasedStateMachine):
 
 TestDurability = Durability.TestCase
 TestDurability.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
