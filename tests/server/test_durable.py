@@ -314,6 +314,21 @@ def test_after_a_shutdown_what_was_queued_and_then_sent_keeps_its_packet_identif
     assert after.packet_id == before.packet_id
 
 
+def test_after_a_crash_what_was_queued_is_not_overtaken_by_what_was_sent_after_it(
+    bench: DurableBench,
+) -> None:
+    away(bench, "c", "t", 1)
+    publisher = bench.connected("publisher")
+    publisher.publish("t", b"1", 1, packet_id=1)
+    client = bench.connected("c", **LASTING)
+    publisher.publish("t", b"2", 1, packet_id=2)
+    assert [packet.payload for packet in publishes(client)] == [b"1", b"2"]
+    again = bench.crashed()
+    assert [packet.payload for packet in publishes(connected_again(again))] == [b"1", b"2"]
+    again.connected("publisher").publish("t", b"3", 1)
+    assert [packet.payload for packet in publishes(connected_again(again.crashed()))] == [b"1", b"2", b"3"]
+
+
 def connected_again(bench: DurableBench) -> BenchClient:
     client = bench.client()
     assert client.connect("c", **LASTING).session_present

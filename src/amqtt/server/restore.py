@@ -4,7 +4,7 @@ from amqtt.abc import Permissions
 from amqtt.message import NEVER, Message
 from amqtt.server.disconnect import delay_will, expect_end
 from amqtt.server.realm import Realm
-from amqtt.sessions.inflight import QUEUED, Outgoing
+from amqtt.sessions.inflight import AWAITS_PUBACK, QUEUED, Outgoing
 from amqtt.sessions.journal import Batch, StoredEntry, StoredSession, StoredWill
 from amqtt.sessions.session import NEVER_EXPIRES, Session
 from amqtt.sessions.will import Will
@@ -74,10 +74,20 @@ def _queue(realm: Realm, session: Session, number: int, entry: StoredEntry, mess
     message.references += 1
     outgoing.state = entry.state
     outgoing.packet_id = entry.packet_id
-    if entry.state == QUEUED:
+    if entry.state == AWAITS_PUBACK and (session.backlog or entry.packet_id in session.inflight.entries):
+        _send_anew(session, outgoing)
+    if outgoing.state == QUEUED:
         session.backlog.restore(outgoing)
     else:
         session.inflight.restore(outgoing)
+
+
+def _send_anew(session: Session, outgoing: Outgoing) -> None:
+    """What was sent after something of which that is not known must not overtake it [MQTT-4.6.0-1]."""
+    outgoing.state = QUEUED
+    outgoing.packet_id = 0
+    if session.journal is not None:
+        session.journal.update(outgoing)
 
 
 def _group(realm: Realm, name: str) -> SharedGroup | None:
