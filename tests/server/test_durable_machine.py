@@ -50,14 +50,14 @@ def group_of(realm: Realm, outgoing: Outgoing) -> str:
 
 
 def waiting(realm: Realm, session: Session) -> list[Waiting]:
-    """What is on its way to a Client, in order; of QoS 1, whether it was sent is not on the disk."""
+    """What is on its way to a Client, in the order of each QoS; of 1, whether it was sent is not known."""
     found = []
     for outgoing in [*session.inflight.entries.values(), *session.backlog]:
         message = outgoing.message
         state = outgoing.state if outgoing.qos == 2 else QUEUED
         found.append((message.topic, message.payload, outgoing.qos, outgoing.retain, state,
                       outgoing.identifiers, group_of(realm, outgoing)))
-    return found
+    return sorted(found, key=lambda each: each[2])
 
 
 def lasting(realm: Realm) -> dict[str, object]:
