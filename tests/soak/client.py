@@ -35,20 +35,26 @@ LONGEST_EXPIRY = 2
 LONGEST_LIFE = 20.0
 LONGEST_PAUSE = 3.0
 """Seconds until the last of a thousand has come for the first time."""
-TOPICS = 200
-KEPT_TOPICS = 20
+TOPICS = 1_000
+KEPT_TOPICS = 50
 """Of each kind with retained messages, so few that each has one soon."""
 TAKEN_OVER = 0x8E
 
 
 class Life(asyncio.Protocol):
-    """One Network Connection of one Client. `seen` counts what happened, for all of them."""
+    """One Network Connection of one Client.
 
-    def __init__(self, client_id: str, random: Random, seen: Counter[str]) -> None:
+    `seen` counts what happened, for all of them; `open_ones` are those that have not ended.
+    """
+
+    def __init__(
+        self, client_id: str, random: Random, seen: Counter[str], open_ones: "set[Life]"
+    ) -> None:
         self.version = random.choice((MQTT_5, MQTT_3_1_1))
         self._client_id = client_id
         self._random = random
         self._seen = seen
+        self._open_ones = open_ones
         self._decoder = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, self.version)
         self._accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._packet_id = 0
@@ -60,6 +66,7 @@ class Life(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
+        self._open_ones.add(self)
 
     def data_received(self, data: bytes) -> None:
         answers = []
@@ -73,6 +80,7 @@ class Life(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.over.set()
+        self._open_ones.discard(self)
         if not self._accepted.done():
             self._accepted.set_result(False)
 
@@ -139,7 +147,9 @@ class Life(asyncio.Protocol):
 
     def _subscribe(self) -> Subscribe:
         random = self._random
-        filters = [self._topic("t"), self._topic("t"), self._topic("will")]
+        filters = [self._topic("t"), self._topic("t")]
+        if random.random() < 0.1:
+            filters.append(self._topic("will"))
         if random.random() < 0.3:
             filters.append("$share/group/shared/#")
         if random.random() < 0.05:
@@ -191,7 +201,7 @@ class Crowd:
         self._address = address
         self._random = Random(seed)
         self._size = size
-        self._lives: dict[str, Life] = {}
+        self._open_ones: set[Life] = set()
         self._slots: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -206,7 +216,7 @@ class Crowd:
         for ended in await asyncio.gather(*self._slots, return_exceptions=True):
             if not isinstance(ended, asyncio.CancelledError | None):
                 raise ended
-        for life in self._lives.values():
+        for life in list(self._open_ones):
             life.abort()
 
     async def _come_and_go(self, client_id: str) -> None:
@@ -214,8 +224,9 @@ class Crowd:
         random = Random(self._random.random())
         await asyncio.sleep(random.uniform(0, LONGEST_PAUSE * self._size / 1_000))
         while True:
-            _, life = await loop.create_connection(lambda: Life(client_id, random, self.seen), *self._address)
-            self._lives[client_id] = life
+            _, life = await loop.create_connection(
+                lambda: Life(client_id, random, self.seen, self._open_ones), *self._address
+            )
             self.seen["lives"] += 1
             await life.live()
             await asyncio.sleep(random.uniform(0, 1.0))
