@@ -596,3 +596,48 @@ def test_members_of_a_shared_group_are_asked_for(bench: DurableBench) -> None:
     (refused,) = publisher.received()
     assert isinstance(refused, Puback)
     assert refused.reason_code == ReasonCode.QUOTA_EXCEEDED
+
+
+def test_after_a_crash_messages_come_in_their_order_whichever_of_them_were_on_their_way() -> None:
+    bench = DurableBench()
+    slow = bench.connected("slow", receive_maximum=2, **LASTING)
+    slow.subscribe("news", 1)
+    for number in range(3):
+        bench.server.publish(Message("news", b"%d" % number, 1))
+        bench.commit()
+    first, second = publishes(slow)
+    slow.send(Puback(first.packet_id), Puback(second.packet_id))
+    bench.server.publish(Message("news", b"3", 1))
+    bench.commit()
+    again = bench.crashed()
+    back = again.connected("slow", **LASTING)
+    assert [packet.payload for packet in publishes(back)] == [b"2", b"3"]
+    assert again.faults == []
+
+
+def test_a_connack_that_is_more_than_a_link_holds_at_ease_waits_for_the_commit_all_the_same() -> None:
+    bench = DurableBench()
+    bench.commits_at_once = False
+    client = bench.client()
+    client.link.pressure = 1
+    client.send(Connect("c", clean_start=False, properties=properties(session_expiry_interval=FOR_EVER)))
+    assert client.received() == []
+    bench.commit()
+    assert kinds(client) == [Connack]
+
+
+def test_a_client_whose_own_acknowledgements_filled_its_link_is_sent_what_waits_when_they_are_out() -> None:
+    bench = DurableBench()
+    away(bench, "away", "kept", 1)
+    busy = bench.connected("busy", **LASTING)
+    busy.link.maximum, busy.link.pressure = 20, 5
+    busy.subscribe("news", 1)
+    bench.commits_at_once = False
+    for packet_id in range(1, 11):
+        busy.publish("kept", b"x", 1, packet_id=packet_id)
+    bench.server.publish(Message("news", b"waits", 1))
+    assert busy.received() == []
+    bench.commit()
+    received = busy.received()
+    assert [type(packet) for packet in received] == [Puback] * 10 + [Publish]
+    assert bench.faults == []

@@ -1,5 +1,6 @@
 """A Client that keeps to the standard, remembers its Session, and misses nothing the Server does wrong."""
 
+from collections.abc import Mapping
 from random import Random
 
 from amqtt.message import Message
@@ -99,6 +100,14 @@ class Client:
         self.line = None
         self.is_accepted = False
         self.todo.clear()
+
+    def outlive(self, same: Mapping[Session, Session]) -> None:
+        """The Server has crashed; of the Sessions some go on as others."""
+        self.forget_line()
+        known = self._known_session
+        is_lost = known is not None and known.journal is not None and known not in same
+        self._require(not is_lost, "the Session that its CONNACK promised to keep is lost")
+        self._known_session = None if self._known_session is None else same.get(self._known_session)
 
     def _send(self, packet: Packet) -> None:
         assert self.line is not None

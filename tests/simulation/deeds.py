@@ -207,9 +207,25 @@ def answer(world: World) -> None:
             line.answer(pending.answer)
 
 
+def write(world: World) -> None:
+    """The disk takes what was noted, or has it; without one nothing outlasts the Server."""
+    if world.disk is None:
+        return
+    if world.random.random() < 0.5:
+        world.disk.begin(world.server)
+    else:
+        world.disk.finish(world.server)
+
+
+def crash(world: World) -> None:
+    """The Server crashes, if it has a disk, and begins anew."""
+    if world.disk is not None and world.random.random() < 0.7:
+        world.crash()
+
+
 CHANCES: Final[dict[Callable[[World], None], int]] = {
     carry: 70, publish: 18, connect: 16, subscribe: 10, answer: 5, publish_from_within: 5, wait: 4, cut: 4,
-    disconnect: 2, unsubscribe: 2, ping: 1,
+    disconnect: 2, unsubscribe: 2, ping: 1, write: 30, crash: 1,
 }
 """How often each happens, in a hundred steps and a little."""
 DEEDS: Final = tuple(CHANCES)

@@ -35,7 +35,9 @@ def check_state(server: Server) -> None:
             session.link is None or client_id in realm.connected, f"{client_id} is gone and still written to"
         )
         waiting = list(session.backlog)
-        require(len(waiting) <= limits.maximum_queued_messages, f"{client_id}: more waits than may wait")
+        # After a crash what was on its way waits, too.
+        most = limits.maximum_queued_messages + limits.maximum_inflight
+        require(len(waiting) <= most, f"{client_id}: more waits than may wait")
         require(
             session.backlog.size == sum(each.message.size for each in waiting),
             f"{client_id}: its Backlog has another size than its messages",

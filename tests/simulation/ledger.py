@@ -34,13 +34,17 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 class Copy:
-    """One time that a message was routed: to these Sessions at this QoS, and to these shared groups."""
+    """One time that a message was routed: to these Sessions at this QoS, and to these shared groups.
 
-    __slots__ = ("groups", "sequence", "sessions", "topic")
+    `life` is the life of the Server, of which there is one more after each crash.
+    """
+
+    __slots__ = ("groups", "life", "sequence", "sessions", "topic")
 
     def __init__(
-        self, sequence: int, topic: str, sessions: dict[Session, int], groups: list[SharedGroup]
+        self, life: int, sequence: int, topic: str, sessions: dict[Session, int], groups: list[SharedGroup]
     ) -> None:
+        self.life = life
         self.sequence = sequence
         self.topic = topic
         self.sessions = sessions
@@ -64,25 +68,34 @@ class Ledger:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._sequence = 0
+        self._life = 0
+        self._numbered: dict[int, Session] = {}
         self.routed: dict[bytes, list[Copy]] = {}
         self.owed: dict[Session, Counter[bytes]] = {}
         self.owed_by_groups: dict[SharedGroup | None, Counter[bytes]] = {}
         self.arrived: dict[Session, Counter[tuple[bytes, int, bool]]] = {}
         self.arrived_shared: Counter[tuple[bytes, int]] = Counter()
-        server.subscribe("#", 2, self._route)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear of what is routed from now on; retained messages that are there already are not."""
+        self._is_listening = False
+        self._server.subscribe("#", 2, self._route)
+        self._is_listening = True
 
     # -- what the Server routes
 
     def _route(self, message: Message, qos: int) -> None:
         payload = bytes(message.payload)
-        if not payload:
+        if not payload or not self._is_listening:
             return
         self._sequence += 1
         copies = self.routed.setdefault(payload, [])
-        copies.append(
-            Copy(self._sequence, message.topic, self._takers(message), self._groups(message.topic))
+        copy = Copy(
+            self._life, self._sequence, message.topic, self._takers(message), self._groups(message.topic)
         )
-        if len(copies) > 1 and message.qos != 1:
+        copies.append(copy)
+        if message.qos != 1 and sum(each.life == self._life for each in copies) > 1:
             raise Violation(f"{payload!r} of QoS {message.qos} was routed twice")
         if message.qos and message.expires_at == NEVER:
             self._owe(copies[-1], payload, message.qos)
@@ -99,6 +112,7 @@ class Ledger:
         """Whose own Subscriptions match it, and at which QoS each is to have it [MQTT-3.3.5-1]."""
         takers = {}
         for session in self._server.realm.sessions.values():
+            self.see(session)
             granted = [
                 subscription.qos
                 for written, subscription in session.subscriptions.items()
@@ -122,6 +136,11 @@ class Ledger:
             and matches(subscription.topic_filter, message.topic)
             for written, subscription in session.subscriptions.items()
         )
+
+    def see(self, session: Session) -> None:
+        """Remember its number on the disk, which it has no more when it has ended."""
+        if session.number:
+            self._numbered[session.number] = session
 
     # -- what a Client receives
 
@@ -152,7 +171,9 @@ class Ledger:
     def _check_once(
         self, arrived: Counter[tuple[bytes, int, bool]], payload: bytes, qos: int, copies: int
     ) -> None:
-        if arrived[payload, qos, False] > copies:
+        # What was sent at QoS 1 is sent as new after a crash. QoS 2 is exactly once all the same.
+        most = 1 if qos == 2 else copies + (self._life if qos == 1 else 0)
+        if arrived[payload, qos, False] > most:
             raise Violation(f"{payload!r} came more often at QoS {qos} than it was published")
 
     def _check_order(
@@ -168,6 +189,31 @@ class Ledger:
         self.arrived_shared[payload, qos] += 1
         if qos == 2 and self.arrived_shared[payload, 2] > sum(len(copy.groups) for copy in copies):
             raise Violation(f"{payload!r} came to two members of a shared group at QoS 2")
+
+    # -- a crash
+
+    def crash(self, server: Server, promised: set[bytes]) -> dict[Session, Session]:
+        """Another Server goes on; which Session is which there. Owed is only what was acknowledged."""
+        # Also those that had ended: of that the disk may know nothing yet.
+        same = {
+            self._numbered[session.number]: session
+            for session in server.realm.sessions.values() if session.number in self._numbered
+        }
+        self._numbered = {session.number: session for session in same.values()}
+        self._server = server
+        self._life += 1
+        self.owed = {
+            same[session]: Counter({payload: count for payload, count in owed.items() if payload in promised})
+            for session, owed in self.owed.items() if session in same
+        }
+        self.arrived = {same[each]: arrived for each, arrived in self.arrived.items() if each in same}
+        for copies in self.routed.values():
+            for copy in copies:
+                copy.sessions = {same[each]: qos for each, qos in copy.sessions.items() if each in same}
+        # A member that is gone with the crash may have had what a group owes: nobody else gets it then.
+        self.owed_by_groups = {}
+        self._listen()
+        return same
 
     # -- in the end, when everybody has read everything
 

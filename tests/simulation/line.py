@@ -40,7 +40,7 @@ class Line:
         if self.cut or self.ended_by_server:
             self._forget_unsent()
             return
-        if link.blocked:
+        if link.blocked or link.withheld:
             return
         for chunk in link.chunks:
             self.down += chunk
@@ -94,13 +94,17 @@ class Line:
         """Somebody's plugin has thought long enough."""
         self._server.answered(self.state, answer)
 
+    def die(self) -> None:
+        """The Server is no more, and has told nobody."""
+        self.cut = True
+        self.up.clear()
+        self.down.clear()
+
     def lose(self) -> None:
         """It breaks, now, with whatever it carries."""
         if self.cut:
             return
-        self.cut = True
-        self.up.clear()
-        self.down.clear()
+        self.die()
         self._forget_unsent()
         self.link.relieve()
         self._server.lost(self.state, "cut by the simulation")

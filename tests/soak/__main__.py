@@ -1,8 +1,8 @@
 """Soak a broker: `python -m soak --minutes 10 --clients 2000`; it fails when anything is not flat.
 
-A first crowd comes and goes, so that whatever is made once is made; then the figures of the broker
-with nobody there are the start. Another crowd comes and goes for the rest of the time, and when it has
-left the figures must be as they were.
+A first crowd comes and goes for a third of the time, so that whatever is made once is made; then the
+figures of the broker with nobody there are the start. Another crowd comes and goes for the rest of the
+time, and when it has left the figures must be as they were.
 """
 
 import argparse
@@ -93,7 +93,7 @@ async def _soak(soaked: Soaked, seconds: float, clients: int, seed: int, warm_up
     crowd = Crowd((str(where["host"]), int(where["port"])), clients, seed)
     ends = time.monotonic() + seconds
     crowd.begin()
-    await asyncio.sleep(warm_up)
+    await asyncio.sleep(max(warm_up, seconds / 3))
     await crowd.stop()
     start = await soaked.at_rest()
     print_figures("start", start)

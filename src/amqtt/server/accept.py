@@ -64,10 +64,9 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     _bind(realm, state, packet, session)
     connack = _connack(state, present, properties)
     assert connack is not None
-    state.link.send(connack)
     if journal is not None and journal.changes != changes:
         journal.withhold(state.link)
-        journal.stall(session)
+    state.link.send(connack)
     if realm.events.wanted(ClientConnected):
         realm.events.tell(
             ClientConnected(session.client_id, state.peer, state.version, permissions.user, present)

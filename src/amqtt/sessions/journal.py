@@ -135,7 +135,7 @@ class Journal:
     __slots__ = (
         "_committed_bytes", "_committed_changes", "_entries", "_fresh", "_gathered", "_held", "_hurried",
         "_last_number",
-        "_maximum_bytes", "_maximum_records", "_noted_bytes", "_stalled", "_taken", "_taken_changes", "batch",
+        "_maximum_bytes", "_maximum_records", "_noted_bytes", "_taken", "_taken_changes", "batch",
         "changes", "failing", "hurry", "wake",
     )
 
@@ -157,7 +157,6 @@ class Journal:
         self._committed_bytes = 0
         self._noted_bytes = 0
         self._held: list[Link] = []
-        self._stalled: list[Session] = []
         self.batch = 1
         self.changes = 0
         self.failing = False
@@ -316,15 +315,18 @@ class Journal:
             _, self._committed_changes, self._committed_bytes = self._taken.pop(0)
         held, self._held = self._held, []
         lags = self.lags
+        freed: list[Session] = []
         for link in held:
+            was_full = link.full
             link.keep_promises(number)
+            if was_full and not link.full and link.session is not None:
+                freed.append(link.session)
             if link.owes or link.withheld or (lags and not link.closing):
                 self._held.append(link)
             else:
                 link.held = False
                 link.relieve()
-        stalled, self._stalled = self._stalled, []
-        return stalled
+        return freed
 
     # -- promises
 
@@ -356,10 +358,6 @@ class Journal:
         if not self._hurried and self.has_news:
             self._hurried = True
             self.hurry()
-
-    def stall(self, session: "Session") -> None:
-        """The Link of this Session is full of promises: it can be sent more when they are kept."""
-        self._stalled.append(session)
 
     def _hold(self, link: "Link") -> None:
         if not link.held:

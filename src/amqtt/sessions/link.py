@@ -6,7 +6,10 @@ Connection is written once per turn, and a test reads `link.chunks`.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from amqtt.sessions.session import Session
 
 MAXIMUM_UNSENT: Final = 1024 * 1024
 """Bytes that may wait in a Link where nobody says otherwise."""
@@ -57,6 +60,8 @@ class Link:
     `waiting` are those who want to be called when it presses back no more. `paused` says that nothing
     more may be read from the peer: the owner looks again when it is called.
 
+    `session` is the Session that writes to it, None before CONNACK and in the end.
+
     What was promised waits apart until it may leave. `withheld` is the number of the Batch before whose
     commit nothing at all may leave, 0: none; the owner writes nothing before. `held` says that the
     Journal looks at this Link after each commit.
@@ -64,7 +69,7 @@ class Link:
 
     __slots__ = (
         "_promises", "_promises_size", "_waiting", "blocked", "chunks", "closing", "dirty", "flush", "full",
-        "held", "joined", "maximum", "paused", "pressure", "size", "turn", "withheld",
+        "held", "joined", "maximum", "paused", "pressure", "session", "size", "turn", "withheld",
     )
 
     def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
@@ -80,6 +85,7 @@ class Link:
         self.closing = False
         self.dirty = False
         self.paused = False
+        self.session: Session | None = None
         self._waiting: set[Callable[[], None]] | None = None
         self.withheld = 0
         self.held = False

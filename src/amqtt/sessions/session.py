@@ -125,6 +125,7 @@ class Session(Subscriber):
         `maximum_packet_size` is in bytes.
         """
         self.link = link
+        link.session = self
         self.version = version
         self.maximum_packet_size = maximum_packet_size
         self.aliases = aliases
@@ -132,6 +133,8 @@ class Session(Subscriber):
 
     def detach(self) -> None:
         """The Network Connection is gone; Topic Aliases go with it [MQTT-3.3.2-7]."""
+        if self.link is not None:
+            self.link.session = None
         self.link = None
         self.aliases = None
 
@@ -263,8 +266,6 @@ class Session(Subscriber):
         else:
             journal.update(outgoing)
             journal.promise(link, packet)
-        if link.full:
-            journal.stall(self)
 
     def _forget(self, outgoing: Outgoing) -> None:
         """It need not outlast the Server any more."""
