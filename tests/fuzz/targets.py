@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz import conversation, files, network, packets, topics
+from fuzz import conversation, files, network, packets, proxy, rows, topics
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -39,6 +39,8 @@ TARGETS = {
         Target("packets", packets.check, packets.examples),
         Target("conversation", conversation.check, conversation.examples),
         Target("topics", topics.check, topics.examples),
+        Target("proxy", proxy.check, proxy.examples),
+        Target("rows", rows.check, rows.examples),
         Target("yaml", files.check_yaml, is_slow=True),
         Target("toml", files.check_toml, is_slow=True),
         Target("passwords", files.check_passwords, is_slow=True),

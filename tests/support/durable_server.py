@@ -64,7 +64,7 @@ class DurableBench(Bench):
 
     def crashed(self, down: float = 0.0) -> "DurableBench":
         """Another Server over what is on the disk, after some seconds."""
-        return DurableBench(self.kept, self.turn.now + down, **self._limits)
+        return DurableBench(self.kept, self.turn.now + down, **self._limits)  # type: ignore[arg-type]
 
     def stopped(self, down: float = 0.0) -> "DurableBench":
         """The same after a shutdown."""
