@@ -32,10 +32,12 @@ def configuration(words: list[str]) -> dict[str, object]:
 
 async def _serve(config: dict[str, object]) -> None:
     from amqtt.broker import Broker
+    from amqtt.cli.collector import collect_seldom
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with Broker(config):
+        collect_seldom()  # as the command does
         await stop.wait()
 
 

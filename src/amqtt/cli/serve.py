@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from amqtt.broker import Broker
+from amqtt.cli.collector import collect_seldom
 from amqtt.cli.logs import LogFormat, configure_logging
 from amqtt.cli.loops import run
 from amqtt.cli.reload import Reloading
@@ -64,6 +65,7 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     # Before it runs, the configuration is new enough.
     on_hangup(lambda: broker.is_running and reloading.reload())
     async with broker:
+        collect_seldom()
         notify(READY)
         beside = [asyncio.create_task(work) for work in _beside(reloading, watch)]
         await stop.wait()
