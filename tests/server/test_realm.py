@@ -4,7 +4,7 @@ import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
 from amqtt.sessions.permissions import Permissions
-from amqtt.wire.packets import Connack, Puback, WillFields
+from amqtt.wire.packets import Connack, Puback, Unsubscribe, WillFields
 from support.bench_server import Bench
 from support.raw_client import properties
 
@@ -94,6 +94,20 @@ def test_what_a_group_gave_a_session_that_ends_goes_to_others_unless_it_was_sent
     other.send(*(Puback(each.packet_id) for each in packets))
     counters = bench.server.counters
     assert (counters.queued_messages, counters.inflight_out, counters.queued_bytes) == (0, 0, 0)
+
+
+def test_what_a_group_gave_before_it_was_left_goes_to_others_when_the_session_ends() -> None:
+    bench = Bench()
+    member = bench.connected("member", session_expiry_interval=10)
+    member.subscribe("$share/g/t", 1)
+    other = bench.connected("other")
+    bench.connected("publisher").publish("t", b"never acknowledged", 1)
+    other.subscribe("$share/g/t", 1)
+    member.send(Unsubscribe(2, ["$share/g/t"]))
+    assert other.received() == []
+    member.lose()
+    bench.pass_time(10)
+    assert [each.payload for each in other.received()] == [b"never acknowledged"]
 
 
 def test_the_connect_of_a_session_that_ended_begins_a_new_one() -> None:

@@ -139,8 +139,18 @@ class Realm:
         self.deadlines.cancel(self.session_ends.pop(client_id, None))
         for topic_filter in session.subscriptions:
             self.end_subscription(session, topic_filter, session_ends=True)
+        for group in session.inflight.groups():  # of Subscriptions that it has ended before
+            if isinstance(group, SharedGroup):
+                self._pass_back(session, group, session.inflight.take_group(group))
         session.discard()
         self.sessions.pop(client_id, None)
+
+    def _pass_back(self, session: Session, group: SharedGroup, given: list[Outgoing]) -> None:
+        """What the group gave the Session is not the Session's any more."""
+        if session.journal is not None:
+            for outgoing in given:
+                session.journal.remove(outgoing)
+        self.pass_on(group, given)
 
     def end_subscription(self, session: Session, topic_filter: str, session_ends: bool = False) -> None:
         """Stop matching this Topic Filter, `$share/name/` included, for the Session [MQTT-3.10.4-2]."""
@@ -154,10 +164,7 @@ class Realm:
             if group is not None:
                 given = session.inflight.take_group(group) if session_ends else []
                 given += session.backlog.take_group(group)
-                if journal is not None:
-                    for outgoing in given:
-                        journal.remove(outgoing)
-                self.pass_on(group, given)
+                self._pass_back(session, group, given)
         else:
             self.tree.remove(session, real_filter)
 
