@@ -1,7 +1,9 @@
 """Deadlines: one heap, whatever it is that must be done at a moment."""
 
+import gc
 from collections.abc import Callable
 from random import Random
+from weakref import ref
 
 import pytest
 
@@ -131,3 +133,19 @@ def test_ten_thousand_connects_leave_no_deadline_behind() -> None:
     assert len(deadlines._heap) < 300
     bench.pass_time(200)
     assert (len(deadlines), bench.server.realm.sessions, bench.faults) == (0, {}, [])
+
+
+def test_what_a_cancelled_deadline_was_for_is_not_kept_until_its_moment() -> None:
+    class Purpose:
+        def act(self, now: float) -> None:
+            """Do nothing."""
+
+    deadlines = Deadlines()
+    purpose = Purpose()
+    kept = ref(purpose)
+    deadline = deadlines.at(100.0, purpose.act)
+    del purpose
+    assert kept() is not None
+    deadlines.cancel(deadline)
+    gc.collect()
+    assert kept() is None

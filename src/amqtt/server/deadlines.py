@@ -20,6 +20,10 @@ class Deadline:
         self.queued = True
 
 
+def _forgotten(now: float) -> None:
+    """What a cancelled deadline does."""
+
+
 def _nobody() -> None:
     """Nobody needs to know of an earlier deadline until someone says so."""
 
@@ -70,6 +74,7 @@ class Deadlines:
         if deadline is None or deadline.done:
             return
         deadline.done = True
+        deadline.act = _forgotten  # what it was for need not wait for its moment, too
         if not deadline.queued:
             return
         self._cancelled += 1
