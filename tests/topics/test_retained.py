@@ -56,7 +56,7 @@ def test_what_is_kept_has_the_properties_but_not_the_wire_forms() -> None:
     properties = Properties()
     properties.content_type = "text/plain"
     original = Message("a", b"payload", 2, True, properties, 50.0, "me")
-    original.keep_plain(4, b"wire")
+    original.keep(4, 0, b"wire")
     retained.keep(original)
     kept = retained.get("a")
     assert kept is not None
