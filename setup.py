@@ -15,6 +15,8 @@ COMPILED = (
     "src/amqtt/sessions/*.py",
     "src/amqtt/server/*.py",
     "src/amqtt/net/traffic.py",
+    "src/amqtt/store/rows.py",
+    "src/amqtt/store/statements.py",
 )
 """The floors and modules that a PUBLISH passes through."""
 

@@ -218,3 +218,21 @@ def test_a_body_is_stored_once_for_all_who_wait_for_it(file: Path) -> None:
         batch.entries[number + 1000] = StoredEntry(number, 1, 1, False)
     written(file, batch)
     assert file.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("count", [1, 7, 63, 127])
+def test_many_rows_are_written_with_few_statements_because_each_is_a_change_of_threads(
+    file: Path, count: int
+) -> None:
+    database = Database(file, "full")
+    database.open()
+    batch = Batch(1)
+    for number in range(count):
+        batch.retained[f"t/{number}"] = Message(f"t/{number}", b"x", 1, True)
+    statements: list[str] = []
+    database.connection.set_trace_callback(statements.append)
+    database.write(batch)
+    database.connection.set_trace_callback(None)
+    database.close()
+    assert len([each for each in statements if each.startswith("INSERT")]) == count.bit_count()
+    assert contents(read(file)) == contents(batch)

@@ -15,8 +15,8 @@ from amqtt.store.rows import (
     will_row,
 )
 
-CHUNKS: Final = (64, 8, 1)
-"""Rows of one statement; of few sizes, so that each statement is compiled once."""
+CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
+"""Rows of one statement: each statement is a change of threads, so few; each size is compiled once."""
 COLUMNS: Final[Mapping[str, int]] = {
     "sessions": 6, "subscriptions": 5, "messages": 8, "entries": 7, "received": 3, "retained": 8, "wills": 7,
 }
@@ -82,11 +82,15 @@ def _delete(connection: sqlite3.Connection, table: str, keys: Sequence[Any]) -> 
 
 def _execute(connection: sqlite3.Connection, begin: str, one: str, end: str, rows: Sequence[Row]) -> None:
     at = 0
+    left = len(rows)
     for size in CHUNKS:
+        if left < size:
+            continue
         statement = begin + ",".join([one] * size) + end
-        while len(rows) - at >= size:
+        while left >= size:
             connection.execute(statement, _flat(rows[at : at + size]))
             at += size
+            left -= size
 
 
 def _flat(rows: Iterable[Row]) -> list[object]:
