@@ -292,7 +292,7 @@ async def test_packets_flow_with_the_old_permissions_until_the_new_ones_are_give
 ) -> None:
     sender = await authenticated(client)
     await sender.subscribe("t")
-    by_steps.permissions = Nothing()
+    by_steps.permissions = Nothing("somebody")
     sender.send(auth(RE_AUTHENTICATE, b"begin"))
     assert (await sender.expect(Auth)).reason_code == CONTINUE
     sender.publish("t", b"old")

@@ -223,9 +223,9 @@ async def test_what_a_subscription_is_still_owed_is_not_lost_when_it_is_replaced
 async def test_what_a_client_is_owed_does_not_grow_with_how_often_it_subscribes(broker, client):
     subscriber = await client.connected("subscriber")
     subscriber.publish("a", b"kept", retain=True)
-    wish = [SubscriptionRequest("a")] * 20_000
+    wish = [SubscriptionRequest("a")] * 1_000
     subscriber.send(Subscribe(1, wish))
-    assert len((await subscriber.expect(Suback)).reason_codes) == 20_000
+    assert len((await subscriber.expect(Suback)).reason_codes) == 1_000
     assert len(messages(await subscriber.sync())) < 200
     assert not broker.server.realm.sessions["subscriber"].retained
 

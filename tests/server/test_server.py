@@ -8,7 +8,6 @@ from amqtt.abc import Accepted, Answer, AuthenticationExchange, Authenticator, C
 from amqtt.message import Message
 from amqtt.server.events import ClientUnsubscribed
 from amqtt.sessions.permissions import Permissions
-from amqtt.sessions.session import Session
 from amqtt.wire.packets import (
     Connack,
     Connect,
@@ -70,15 +69,16 @@ def test_an_error_while_a_client_is_let_in_refuses_it_and_is_told_of() -> None:
         def authenticate(self, request: ConnectRequest) -> Awaitable[Answer]:
             return Question()
 
-    def failing(client_id: str, permissions: Permissions) -> Session:
-        raise LookupError(client_id)
+    class Broken(Permissions):
+        @property
+        def asks(self) -> bool:  # type: ignore[override]
+            raise LookupError("c")
 
     bench = Bench(Late())
-    bench.server.realm.new_session = failing  # type: ignore[method-assign]
     client = bench.client()
     client.send(Connect("c"))
     assert client.state.pending is not None
-    bench.server.answered(client.state, Accepted(Permissions()))
+    bench.server.answered(client.state, Accepted(Broken()))
     (packet,) = client.received()
     assert isinstance(packet, Connack)
     assert (packet.reason_code, client.closed) == (0x83, True)
