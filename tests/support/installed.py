@@ -91,7 +91,7 @@ class Program:
         """Have it stop; it has to in good order, and must have logged so many exceptions."""
         self._running.process.send_signal(how)
         assert self.ended() == 0, self.log
-        assert len([line for line in self.log if line.startswith("Traceback")]) == faults, self.log
+        assert len([line for line in self.log if line.lstrip().startswith("Traceback")]) == faults, self.log
         assert not [line for line in self.log if re.search("never (awaited|retrieved)", line)], self.log
 
 

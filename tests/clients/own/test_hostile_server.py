@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -70,11 +71,16 @@ async def test_rubbish_after_connack_ends_what_the_program_waits_for() -> None:
         await client.disconnect()
 
 
+async def refused_by(port: int) -> "weakref.ref[Client]":
+    client = Client(f"mqtt://127.0.0.1:{port}")
+    with pytest.raises(ConnectError):
+        await client.connect()
+    return weakref.ref(client)
+
+
 async def test_clients_that_could_not_connect_are_not_kept() -> None:
     async with saying(b"\xff" * 100) as port:
-        for _ in range(3):
-            with pytest.raises(ConnectError):
-                await Client(f"mqtt://127.0.0.1:{port}").connect()
+        refused = [await refused_by(port) for _ in range(3)]
         await asyncio.sleep(0)
     gc.collect()
-    assert [each for each in gc.get_objects() if isinstance(each, Client)] == []
+    assert [each() for each in refused] == [None, None, None]

@@ -23,6 +23,8 @@ class Thermostat:
     def end(self):
         self.client.disconnect()
         self.client.loop_stop()
+        # Else paho's own sockets may be collected before the client that would close them.
+        self.client.on_connect = self.client.on_message = None
 
     def on_connect(self, client, userdata, flags, reason_code, properties):
         client.subscribe(f"{self.room}/temperature", qos=1)
