@@ -9,6 +9,7 @@
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
 # make torture   thousands of brokers killed in the middle of their work; ROUNDS=20000 for more
+# make wheel   both wheels in dist: plain Python, and compiled for this machine
 # make docs    the generated pages of docs/reference, and all pages as HTML in build/docs
 # make clean   remove everything that make has made
 
@@ -38,7 +39,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages torture
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages torture wheel
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -106,6 +107,12 @@ $(AMQTT_0_12_1)/.ready: $(PEERS)/amqtt_0_12_1/requirements.txt
 
 torture: $(TEST) system-packages
 	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_CUTS=2000 AMQTT_TORTURE_STRIDE=1 $(PY) -m pytest tests/torture tests/store/test_damage.py --timeout=0
+
+wheel: | $(PY)
+	rm -rf build dist
+	AMQTT_PURE=1 $(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	rm -rf build
+	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md
