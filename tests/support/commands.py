@@ -129,7 +129,9 @@ class Commands:
         path = folder / "amqtt.yaml"
         path.write_text("listeners: {default: {type: tcp, bind: '127.0.0.1:0'}}\n" + config, encoding="utf-8")
         command = Path(sysconfig.get_path("scripts")) / "amqtt"
-        running = self.start(str(command), "-c", path)
+        # A Broker of several tests starts before any of them has a state directory of its own.
+        environment = {"XDG_STATE_HOME": str(folder / "state"), **os.environ}
+        running = self.start(str(command), "-c", path, environment=environment)
         while not (found := re.search(r"listens on 127\.0\.0\.1:(\d+)", running.line(of_errors=True))):
             pass
         return running, int(found[1])
