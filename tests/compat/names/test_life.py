@@ -135,7 +135,7 @@ async def test_a_failed_shutdown_is_not_stopped(monkeypatch: pytest.MonkeyPatch)
         raise RuntimeError("a fault of ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr(broker.server, "shut_down", fails)
+        patched.setattr(broker._house, "dismiss", fails)
         with pytest.raises(RuntimeError, match="a fault of ours"):
             await broker.shutdown()
     assert broker.transitions.state == "not_stopped"
