@@ -1,20 +1,9 @@
 """The command lets the collector of cycles be; a Broker in somebody's program leaves it alone."""
 
 import gc
-from collections.abc import Iterator
-
-import pytest
 
 from amqtt.broker import Broker
 from amqtt.cli.collector import YOUNG, collect_seldom
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    before = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*before)
 
 
 def test_what_there_is_stays_and_what_comes_is_looked_at_seldom() -> None:

@@ -20,21 +20,20 @@ import pytest
 def published(broker, topic, payload, user=None, password=None):
     """Publish as a program would, with paho; the reason code of CONNACK."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    codes = []
-    client.on_connect = lambda c, u, f, code, p: codes.append(code.value)
+    codes = queue.SimpleQueue()
+    client.on_connect = lambda c, u, f, code, p: codes.put(code.value)
     if user:
         client.username_pw_set(user, password)
     if broker.cafile:
         client.tls_set(str(broker.cafile))
     client.connect(broker.host, broker.port)
     client.loop_start()
-    while not codes:
-        time.sleep(0.01)
-    if codes == [0]:
+    code = codes.get(timeout=10)
+    if code == 0:
         client.publish(topic, payload, qos=1).wait_for_publish(10)
     client.disconnect()
     client.loop_stop()
-    return codes[0]
+    return code
 
 def test_a_broker_is_there(mqtt_broker, capmqtt):
     assert mqtt_broker.url == f"mqtt://127.0.0.1:{mqtt_broker.port}"

@@ -13,7 +13,7 @@ from amqtt.compat.client_config import ClientConfig, reconnect_of, said, section
 from amqtt.compat.contexts import BaseContext
 from amqtt.compat.messages import ApplicationMessage, OutgoingApplicationMessage, ReceivedMessage
 from amqtt.compat.session import Session
-from amqtt.compat.utilities import gen_client_id
+from amqtt.compat.functions import gen_client_id
 from amqtt.errors import ClientError, ConnectError, DisconnectedError, SubscribeError
 from amqtt.message import Message
 from amqtt.wire.packets import MQTT_3_1_1, SubscriptionRequest

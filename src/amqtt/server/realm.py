@@ -138,10 +138,11 @@ class Realm:
         self._forget(session)
         self.deadlines.cancel(self.session_ends.pop(client_id, None))
         for topic_filter in session.subscriptions:
-            self.end_subscription(session, topic_filter, session_ends=True)
-        for group in session.inflight.groups():  # of Subscriptions that it has ended before
-            if isinstance(group, SharedGroup):
-                self._pass_back(session, group, session.inflight.take_group(group))
+            self._leave(session, topic_filter)
+        for group in _groups(session):
+            self._pass_back(
+                session, group, [*session.inflight.take_group(group), *session.backlog.take_group(group)]
+            )
         session.discard()
         self.sessions.pop(client_id, None)
 
@@ -152,21 +153,23 @@ class Realm:
                 session.journal.remove(outgoing)
         self.pass_on(group, given)
 
-    def end_subscription(self, session: Session, topic_filter: str, session_ends: bool = False) -> None:
+    def end_subscription(self, session: Session, topic_filter: str) -> None:
         """Stop matching this Topic Filter, `$share/name/` included, for the Session [MQTT-3.10.4-2]."""
-        journal = session.journal
-        if journal is not None:
-            journal.unsubscribe(session.number, topic_filter)
+        group = self._leave(session, topic_filter)
+        if group is not None:
+            self._pass_back(session, group, session.backlog.take_group(group))
+
+    def _leave(self, session: Session, topic_filter: str) -> SharedGroup | None:
+        """The Session has this Subscription no more; the shared group that it was one of."""
+        if session.journal is not None:
+            session.journal.unsubscribe(session.number, topic_filter)
         share_name, real_filter = split_shared(topic_filter)
-        if share_name:
-            group = self.shared.group(share_name, real_filter)
-            self.shared.leave(share_name, real_filter, session)
-            if group is not None:
-                given = session.inflight.take_group(group) if session_ends else []
-                given += session.backlog.take_group(group)
-                self._pass_back(session, group, given)
-        else:
+        if not share_name:
             self.tree.remove(session, real_filter)
+            return None
+        group = self.shared.group(share_name, real_filter)
+        self.shared.leave(share_name, real_filter, session)
+        return group
 
     def pass_on(self, group: SharedGroup, given: list[Outgoing]) -> None:
         """Give what a shared group gave a Session that leaves it to other members of it."""
@@ -209,3 +212,10 @@ class Realm:
         session = self.sessions.get(client_id)
         if session is not None:
             self.pump(session)
+
+
+def _groups(session: Session) -> list[SharedGroup]:
+    """The shared groups that gave the Session what it has not acknowledged, or what waits for it."""
+    given = [*session.inflight.entries.values(), *session.backlog]
+    groups = [outgoing.group for outgoing in given if isinstance(outgoing.group, SharedGroup)]
+    return list(dict.fromkeys(groups))

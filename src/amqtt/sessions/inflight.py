@@ -208,15 +208,6 @@ class Inflight:
             self.unacknowledged -= 1
             self.size -= len(outgoing.message.payload)
 
-    def groups(self) -> list[Subscriber]:
-        """The shared groups that gave some of its QoS 1 messages."""
-        groups: list[Subscriber] = []
-        for outgoing in self.entries.values():
-            group = outgoing.group
-            if group is not None and group not in groups and outgoing.state == AWAITS_PUBACK:
-                groups.append(group)
-        return groups
-
     def take_group(self, group: Subscriber) -> list[Outgoing]:
         """Take out, in order, the QoS 1 messages that this shared group gave: another may have them.
 

@@ -63,7 +63,7 @@ class Decoder:
     """
 
     __slots__ = (
-        "_joins", "_missing", "_pieces", "_topics", "bounds", "error", "maximum_connect_size",
+        "_missing", "_pieces", "_topics", "bounds", "error", "maximum_connect_size",
         "maximum_packet_size", "version",
     )
 
@@ -80,7 +80,6 @@ class Decoder:
         self.maximum_connect_size = maximum_connect_size
         self.bounds = bounds
         self.error: MalformedPacket | ProtocolError | None = None
-        self._joins = False
         self._topics = topics
         # The pieces of a packet that is not complete, and how many of its bytes are to come; 0 while
         # its fixed header is not complete either.
@@ -89,28 +88,26 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that `data` completes, in order; those before a fault, then `error` is set."""
-        self._joins = False
-        return cast(list[Packet], self._packets_in(data))
+        return cast(list[Packet], self._packets_in(data, joins=False))
 
     def feed_joined(self, data: bytes) -> list[Arrived]:
         """The same, with the packets that make a run as one PublishRun or AcknowledgementRun."""
-        self._joins = True
-        return self._packets_in(data)
+        return self._packets_in(data, joins=True)
 
-    def _packets_in(self, data: bytes) -> list[Arrived]:
+    def _packets_in(self, data: bytes, joins: bool) -> list[Arrived]:
         packets: list[Arrived] = []
         if self.error is None:
             try:
-                self._feed(data, packets)
+                self._feed(data, packets, joins)
             except (MalformedPacket, ProtocolError) as error:
                 error.__traceback__ = None  # It would keep the peer's bytes alive.
                 self.error = error
                 self._pieces = []
         return packets
 
-    def _feed(self, data: bytes, packets: list[Arrived]) -> None:
+    def _feed(self, data: bytes, packets: list[Arrived], joins: bool) -> None:
         if not self._pieces:
-            self._read(data, 0, packets)
+            self._read(data, 0, packets, joins)
         elif len(data) < self._missing:
             self._gather(data)
         else:
@@ -118,9 +115,9 @@ class Decoder:
             taken = self._missing or len(data)
             packet = b"".join([*self._pieces, data[:taken]])
             self._pieces = []
-            self._read(packet, 0, packets)
+            self._read(packet, 0, packets, joins)
             if taken < len(data):
-                self._read(data, taken, packets)
+                self._read(data, taken, packets, joins)
 
     def _gather(self, data: bytes) -> None:
         """Keep bytes within a packet; large pieces as they are, small ones together."""
@@ -133,7 +130,7 @@ class Decoder:
         else:
             self._pieces.append(bytearray(data))
 
-    def _read(self, buffer: bytes, at: int, packets: list[Arrived]) -> None:
+    def _read(self, buffer: bytes, at: int, packets: list[Arrived], joins: bool) -> None:
         """Every complete packet from `at` on; keeps the rest."""
         size = len(buffer)
         version = self.version
@@ -163,7 +160,7 @@ class Decoder:
             if end > size:
                 self._keep(buffer, start, end - size)
                 return
-            if self._joins and end < size and _MAKES_RUNS[first]:
+            if joins and end < size and _MAKES_RUNS[first]:
                 run, behind = run_at(topics, buffer, start, at, end, version, maximum)
                 if run is not None:
                     packets.append(run)
