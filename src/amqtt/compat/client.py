@@ -11,9 +11,9 @@ from amqtt.clients.backoff import Backoff
 from amqtt.clients.client import Client
 from amqtt.compat.client_config import ClientConfig, reconnect_of, said, section, tls_of, will_of
 from amqtt.compat.contexts import BaseContext
+from amqtt.compat.functions import gen_client_id
 from amqtt.compat.messages import ApplicationMessage, OutgoingApplicationMessage, ReceivedMessage
 from amqtt.compat.session import Session
-from amqtt.compat.functions import gen_client_id
 from amqtt.errors import ClientError, ConnectError, DisconnectedError, SubscribeError
 from amqtt.message import Message
 from amqtt.wire.packets import MQTT_3_1_1, SubscriptionRequest
