@@ -56,6 +56,23 @@ def begun(bench, **options):
     return client, auth
 
 
+MISTAKES = {
+    "a Topic Alias of 0": by_hand.publish(MQTT_5, b"a", properties=b"\x23\x00\x00"),
+    "a Topic Alias in a SUBSCRIBE": by_hand.subscribe(MQTT_5, (b"a", 0), properties=b"\x23\x00\x01"),
+    "a PUBLISH": by_hand.publish(MQTT_5, b"a"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.mqtt5("3.2.2-8", "3.14.0-1")
+def test_whatever_comes_instead_of_auth_is_refused_with_a_connect_reason_code(bench, mistake):
+    client, _ = begun(bench)
+    client.send(mistake)
+    [connack] = client.received()
+    assert isinstance(connack, Connack)
+    assert connack.reason_code in (0x81, 0x82)
+
+
 def word(data=b"please", reason_code=0x18):
     return Auth(reason_code, properties(authentication_method="plain", authentication_data=data))
 

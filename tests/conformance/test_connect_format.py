@@ -71,6 +71,18 @@ async def test_a_second_connect_in_one_piece_with_the_first_is_a_protocol_error(
     assert (await farewell(sender)).reason_code == PROTOCOL_ERROR
 
 
+@pytest.mark.mqtt5("3.1.0-2", "3.14.2-1")
+@pytest.mark.parametrize(
+    "second", [connect_bytes(name=b"\0\4mqtt"), connect_bytes(level=9)], ids=["name", "level"]
+)
+async def test_a_second_connect_of_another_protocol_is_a_protocol_error(
+    client: Clients, second: bytes
+) -> None:
+    sender = await client.connected("a")
+    sender.send(second)
+    assert (await farewell(sender)).reason_code == PROTOCOL_ERROR
+
+
 @pytest.mark.mqtt5("3.1.2-1")
 @pytest.mark.parametrize("name", [b"\0\4mqtt", b"\0\4MQTX", b"\0\0", b"\0\5MQTT5", b"\0\4\xff\xff\xff\xff"])
 async def test_another_protocol_name_closes_the_network_connection(client: Clients, name: bytes) -> None:

@@ -11,7 +11,7 @@ from amqtt.wire.encoder import encode, encode_within
 from amqtt.wire.errors import ProtocolError
 from amqtt.wire.packets import MQTT_5, Connack, Disconnect
 from amqtt.wire.properties import Properties
-from amqtt.wire.reasons import RETURN_CODES, ReasonCode
+from amqtt.wire.reasons import CONNACK_REASONS, DISCONNECT_REASONS, RETURN_CODES, ReasonCode
 
 
 def disconnect(realm: Realm, state: ConnectionState, packet: Disconnect) -> None:
@@ -53,6 +53,7 @@ def close(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -
         return
     if state.phase == CONNECTED:
         if state.version == MQTT_5:
+            reason_code = _sayable(reason_code, DISCONNECT_REASONS)
             _send_last(state, Disconnect(reason_code, _explained(realm, reason_code, reason)))
     elif state.decoder.version:
         state.version = state.decoder.version
@@ -60,6 +61,15 @@ def close(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -
         return
     state.link.close()
     end(realm, state, reason_code, reason)
+
+
+def _sayable(reason_code: int, reasons: frozenset[int]) -> int:
+    """The Reason Code, if the packet may bear it; what else is wrong with a packet is a Protocol Error.
+
+    A second CONNECT may be of an unknown Protocol Level, and what follows a CONNECT too soon may have
+    a Topic Alias of 0 [MQTT-3.14.2-1] [MQTT-3.2.2-8].
+    """
+    return reason_code if reason_code in reasons else ReasonCode.PROTOCOL_ERROR
 
 
 def _explained(realm: Realm, reason_code: int, reason: str) -> Properties:
@@ -89,6 +99,7 @@ def refuse(realm: Realm, state: ConnectionState, reason_code: int, reason: str =
     """
     realm.counters.refused_connections += 1
     if state.version == MQTT_5:
+        reason_code = _sayable(reason_code, CONNACK_REASONS)
         _send_last(state, Connack(False, reason_code, _explained(realm, reason_code, reason)))
     elif reason_code in RETURN_CODES:
         state.link.send(encode(Connack(False, reason_code), state.version))
