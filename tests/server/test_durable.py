@@ -129,6 +129,34 @@ def test_a_suback_and_an_unsuback_of_a_lasting_session_leave_after_the_commit(be
     assert kinds(client) == [Unsuback]
 
 
+def test_retained_messages_follow_the_suback_that_waits_for_the_disk(bench: DurableBench) -> None:
+    bench.server.publish(Message("t/0", b"x", 0, retain=True))
+    bench.server.publish(Message("t/1", b"x", 1, retain=True))
+    client = bench.connected("c", **LASTING)
+    client.send(Subscribe(1, [SubscriptionRequest("other", 1)]))
+    bench.commits_at_once = False
+    client.send(Subscribe(2, [SubscriptionRequest("t/+", 1)]))
+    assert kinds(client) == [Suback]
+    client.send(Subscribe(3, [SubscriptionRequest("t/0", 1)]))
+    bench.pass_time(1)
+    assert client.received() == []
+    bench.finish(bench.take())
+    assert kinds(client) == [Suback, Suback, Publish, Publish, Publish]
+
+
+def test_retained_messages_that_wait_for_the_disk_come_when_their_client_is_back(bench: DurableBench) -> None:
+    bench.server.publish(Message("t", b"x", 0, retain=True))
+    client = bench.connected("c", **LASTING)
+    bench.commits_at_once = False
+    client.send(Subscribe(1, [SubscriptionRequest("t", 1)]))
+    client.lose()
+    back = bench.client()
+    back.send(Connect("c", clean_start=False, properties=properties(session_expiry_interval=FOR_EVER)))
+    assert back.received() == []
+    bench.commit()
+    assert kinds(back) == [Connack, Publish]
+
+
 def test_a_connack_of_a_lasting_session_holds_everything_back_until_the_commit(bench: DurableBench) -> None:
     away(bench, "c", "t", 1)
     bench.connected("publisher").publish("t", b"x", 1)

@@ -151,7 +151,8 @@ def _owe_retained(
     topic_filter = subscription.topic_filter
     if handling == SEND_ALWAYS or (handling == SEND_IF_NEW and not existed):
         owed.pop(topic_filter, None)
-        owed[topic_filter] = RetainedDelivery(realm.retained.match(topic_filter), target)
+        batch = 0 if session.journal is None else session.journal.batch
+        owed[topic_filter] = RetainedDelivery(realm.retained.match(topic_filter), target, batch)
     elif topic_filter in owed:
         owed[topic_filter].target = target
 

@@ -133,10 +133,9 @@ class Journal:
     """
 
     __slots__ = (
-        "_committed_bytes", "_committed_changes", "_entries", "_fresh", "_gathered", "_held", "_hurried",
-        "_last_number",
-        "_maximum_bytes", "_maximum_records", "_noted_bytes", "_taken", "_taken_changes", "batch",
-        "changes", "failing", "hurry", "wake",
+        "_committed", "_committed_bytes", "_committed_changes", "_entries", "_fresh", "_gathered", "_held",
+        "_hurried", "_last_number", "_maximum_bytes", "_maximum_records", "_noted_bytes", "_taken",
+        "_taken_changes", "batch", "changes", "failing", "hurry", "wake",
     )
 
     def __init__(
@@ -153,6 +152,7 @@ class Journal:
         self._entries: dict[int, Outgoing | None] = {}
         self._taken: list[tuple[int, int, int]] = []
         self._taken_changes = 0
+        self._committed = 0
         self._committed_changes = 0
         self._committed_bytes = 0
         self._noted_bytes = 0
@@ -279,6 +279,10 @@ class Journal:
             or self._noted_bytes - self._committed_bytes > self._maximum_bytes
         )
 
+    def has_committed(self, number: int) -> bool:
+        """Whether the Batch of this number, and all before it, are durable."""
+        return number <= self._committed
+
     @property
     def has_news(self) -> bool:
         """Whether something was noted since the last Batch was taken."""
@@ -309,8 +313,10 @@ class Journal:
     def committed(self, number: int) -> "list[Session]":
         """The Batch of this number, and all before it, are durable: keep what was promised for it.
 
-        Returns the Sessions whose Link can take more than it could before.
+        Returns the Sessions whose Link can take more than it could before, or that are owed retained
+        messages.
         """
+        self._committed = number
         while self._taken and self._taken[0][0] <= number:
             _, self._committed_changes, self._committed_bytes = self._taken.pop(0)
         held, self._held = self._held, []
@@ -319,8 +325,9 @@ class Journal:
         for link in held:
             was_full = link.full
             link.keep_promises(number)
-            if was_full and not link.full and link.session is not None:
-                freed.append(link.session)
+            session = link.session
+            if session is not None and ((was_full and not link.full) or session.retained):
+                freed.append(session)
             if link.owes or link.withheld or (lags and not link.closing):
                 self._held.append(link)
             else:

@@ -30,13 +30,18 @@ stop the others. A look costs little, whether it finds one or not."""
 
 
 class RetainedDelivery:
-    """Retained messages that a new Subscription is still owed."""
+    """Retained messages that a new Subscription is still owed.
 
-    __slots__ = ("cursor", "target")
+    `batch` is the Batch of the Journal for whose commit its SUBACK waits, 0: for none. The standard
+    lets a PUBLISH come before the SUBACK; people do not expect it.
+    """
 
-    def __init__(self, cursor: RetainedCursor, target: Target) -> None:
+    __slots__ = ("batch", "cursor", "target")
+
+    def __init__(self, cursor: RetainedCursor, target: Target, batch: int = 0) -> None:
         self.cursor = cursor
         self.target = target
+        self.batch = batch
 
 
 class Session(Subscriber):
@@ -421,7 +426,7 @@ class Session(Subscriber):
         """Send the next retained messages that new Subscriptions are owed, a slice per turn."""
         left = RETAINED_PER_TURN
         waiting = self.retained
-        while waiting and left > 0 and not link.full and self.inflight.has_quota:
+        while left > 0 and self.owes_retained:
             topic_filter, delivery = next(iter(waiting.items()))
             # One at a time: what the Link has no room for must stay with the cursor, which knows
             # what is retained when its turn comes.
@@ -433,9 +438,12 @@ class Session(Subscriber):
 
     @property
     def owes_retained(self) -> bool:
-        """Whether more retained messages could be sent in the next turn."""
+        """Whether more retained messages could be sent at once."""
         link = self.link
-        return bool(self.retained) and link is not None and not link.full and self.inflight.has_quota
+        if not self.retained or link is None or link.full or not self.inflight.has_quota:
+            return False
+        delivery = next(iter(self.retained.values()))
+        return self.journal is None or self.journal.has_committed(delivery.batch)
 
     def discard(self) -> None:
         """The Session ends: nothing of it is kept [MQTT-4.1.0-2]."""
