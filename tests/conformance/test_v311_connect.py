@@ -310,6 +310,38 @@ async def test_a_bridge_may_set_the_highest_bit_of_its_protocol_level(client, br
     assert await answer_to(await client(bridge), connect, b"\xe0\x00") == ACCEPTED
 
 
+async def bridge_of(client, version):
+    """A bridge, by its Protocol Level, that has subscribed to `a`, at QoS 1 and as one of a group."""
+    bridge = await client(version)
+    bridge.send(connect_bytes(b"bridge", name=PROTOCOL_NAMES[version], level=0x80 | version))
+    await bridge.expect(Connack)
+    for packet_id, topic_filter in enumerate(("a", "$share/group/b"), 1):
+        assert (await bridge.subscribe(topic_filter, 1, packet_id=packet_id)).reason_codes == [1]
+    return bridge
+
+
+@BEFORE_5
+@pytest.mark.mqtt311("7.0.0-2")
+async def test_a_bridge_is_not_sent_what_it_published_but_shares_like_others(client, version):
+    bridge = await bridge_of(client, version)
+    bridge.publish("a", b"its own")
+    bridge.publish("b", b"shared")
+    assert await payloads(bridge) == [b"shared"]
+
+
+@BEFORE_5
+@pytest.mark.mqtt311("7.0.0-2")
+async def test_a_bridge_is_sent_retain_as_it_was_published(client, version):
+    bridge = await bridge_of(client, version)
+    publisher = await client.connected("publisher", version)
+    publisher.publish("a", b"kept", retain=True)
+    publisher.publish("a", b"passes")
+    await publisher.sync()
+    assert [(message.payload, message.retain) for message in await messages(bridge)] == [
+        (b"kept", True), (b"passes", False),
+    ]
+
+
 @pytest.mark.mqtt311("3.14.4-3")
 async def test_after_disconnect_nothing_is_acted_on(client):
     witness = await client.connected("witness", 4)

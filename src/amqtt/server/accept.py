@@ -10,7 +10,7 @@ from amqtt.server.ownership import UNNAMED, belongs_to_another, is_left_by_nobod
 from amqtt.server.realm import Realm
 from amqtt.server.state import CONNECTED, ConnectionState
 from amqtt.sessions.aliases import IncomingAliases, OutgoingAliases
-from amqtt.sessions.permissions import Permissions
+from amqtt.sessions.permissions import Permissions, may_publish
 from amqtt.sessions.session import Session
 from amqtt.sessions.will import Will
 from amqtt.wire.encoder import encode_within
@@ -31,7 +31,7 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     permissions = contained(answer.permissions, realm.events)
     state.exchange = None
     will = packet.will
-    if will is not None and not permissions.may_publish(will.topic, will.retain):
+    if will is not None and not may_publish(permissions, packet.client_id, will.topic, will.retain):
         refuse(realm, state, ReasonCode.NOT_AUTHORIZED, "the Will Message may not be published")
         return
     if belongs_to_another(realm, packet.client_id, permissions.user):

@@ -7,7 +7,7 @@ from amqtt.server.accept import hand_over
 from amqtt.server.contained import contained
 from amqtt.server.disconnect import close
 from amqtt.server.realm import Realm
-from amqtt.sessions.permissions import Permissions
+from amqtt.sessions.permissions import Permissions, may_publish
 from amqtt.sessions.session import Session
 from amqtt.wire.reasons import ReasonCode
 
@@ -60,6 +60,7 @@ def _forget_retained(realm: Realm, judged: dict[str, Permissions | None]) -> Non
     for message in realm.retained:
         if message.publisher not in judged:
             continue
-        permissions = judged[message.publisher]
-        if permissions is None or not permissions.may_publish(message.topic, True):
+        client_id = message.publisher
+        permissions = judged[client_id]
+        if permissions is None or not may_publish(permissions, client_id, message.topic, True):
             realm.router.retain(Message(message.topic, b"", 0, True))

@@ -25,6 +25,8 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
     session = state.session
     assert session is not None
     identifier = _identifier(realm, packet)
+    if state.connect is not None and state.connect.bridge:
+        _mean_as_a_bridge(packet.requests)
     for request in packet.requests:
         check(realm, request)
     changes = 0 if session.journal is None else session.journal.changes
@@ -35,6 +37,16 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
         reason_codes = [min(code, wish.qos) for code, wish in zip(reason_codes, wishes, strict=True)]
     _answer(state, session, Suback(packet.packet_id, reason_codes), changes)
     realm.pump(session)
+
+
+def _mean_as_a_bridge(requests: list[SubscriptionRequest]) -> None:
+    """What a bridge of Mosquitto says with its Protocol Level, for want of options before MQTT 5.0.
+
+    It must not be sent what it brought, and keeps RETAIN for its own side.
+    """
+    for request in requests:
+        request.retain_as_published = True
+        request.no_local = not split_shared(request.topic_filter)[0]
 
 
 def _answer(state: ConnectionState, session: Session, packet: Suback | Unsuback, changes: int) -> None:

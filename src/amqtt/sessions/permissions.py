@@ -1,6 +1,10 @@
 """What an authenticated Client may do: asked on every PUBLISH, SUBSCRIBE, delivery and Will Message."""
 
 from collections.abc import Awaitable, Sequence
+from typing import Final
+
+CONNECTIONS: Final = "$SYS/broker/connection/"
+"""Below it a bridge of Mosquitto retains whether it is connected; it is refused nowhere, and so not here."""
 
 
 class Permissions:
@@ -45,3 +49,13 @@ class Permissions:
     def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
         """The same for `may_subscribe`, for all Topic Filters of one SUBSCRIBE."""
         return None
+
+
+def may_publish(permissions: Permissions, client_id: str, topic: str, retain: bool) -> bool:
+    """Whether the Client with these Permissions may publish to this Topic Name.
+
+    One whom nobody restricts may also say whether its own connection stands, as bridges do.
+    """
+    if type(permissions) is Permissions and topic.startswith(CONNECTIONS):
+        return topic == f"{CONNECTIONS}{client_id}/state"
+    return permissions.may_publish(topic, retain)

@@ -11,7 +11,7 @@ from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import COMPLETE, QUEUED, Inflight, Outgoing
 from amqtt.sessions.journal import Journal
 from amqtt.sessions.link import Link
-from amqtt.sessions.permissions import Permissions
+from amqtt.sessions.permissions import Permissions, may_publish
 from amqtt.sessions.will import Will
 from amqtt.topics.names import wildcard_levels
 from amqtt.topics.retained import RetainedCursor
@@ -107,9 +107,9 @@ class Session(Subscriber):
 
     def may_publish(self, topic: str, retain: bool) -> bool:
         """Whether its Client may publish to this Topic Name; the standard's own answer is known here."""
-        if self._is_unrestricted:
-            return not topic.startswith("$")
-        return self._permissions.may_publish(topic, retain)
+        if self._is_unrestricted and not topic.startswith("$"):
+            return True
+        return may_publish(self._permissions, self.client_id, topic, retain)
 
     @property
     def available(self) -> bool:

@@ -51,7 +51,8 @@ class WillFields:
 class Connect:
     """CONNECT: the Client requests a connection (3.1). `version` is the Protocol Level: 3, 4 or 5.
 
-    `bridge` is the bit 0x80 of the protocol level that bridges of Mosquitto set.
+    `bridge` is the bit 0x80 of the protocol level that bridges of Mosquitto set: it is to be sent
+    nothing that it published, and RETAIN as it was published.
     """
 
     __slots__ = (
