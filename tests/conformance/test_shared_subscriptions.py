@@ -283,6 +283,20 @@ async def test_a_member_that_is_away_is_passed_over_while_another_is_there(clien
     assert messages(await again.sync()) == []
 
 
+async def test_messages_wait_for_a_member_that_is_busy_and_not_for_one_that_is_away(client):
+    away = await client.connected("away", session_expiry_interval=60)
+    await away.subscribe(SHARED, 1)
+    away.send(Disconnect())
+    await away.expect_closed()
+    busy = await client.connected("busy", receive_maximum=1)
+    await busy.subscribe(SHARED, 1)
+    await published(await client.connected("publisher"), "a", *numbers(*range(6)))
+    for number in range(6):
+        message = await busy.expect(Publish)
+        assert message.payload == b"%d" % number
+        busy.send(Puback(message.packet_id))
+
+
 @pytest.mark.mqtt5("4.8.2-4")
 async def test_while_every_member_is_away_messages_are_kept_and_each_comes_once(client):
     publisher = await client.connected("publisher")

@@ -29,6 +29,7 @@ class RecordingSubscriber(Subscriber):
     def __init__(self, client_id: str = "", available: bool = True, takes: bool = True) -> None:
         self.client_id = client_id
         self.is_there = available
+        self.has_gone = False
         self.takes = takes
         self.offers = 0
         self.messages: list[Message] = []
@@ -40,6 +41,10 @@ class RecordingSubscriber(Subscriber):
     @property
     def available(self) -> bool:
         return self.is_there
+
+    @property
+    def connected(self) -> bool:
+        return not self.has_gone
 
     def deliver(self, message: Message, target: Target) -> bool:
         self.offers += 1

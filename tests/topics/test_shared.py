@@ -77,6 +77,18 @@ def test_members_that_are_away_queue_in_turn_when_nobody_is_there(groups: Groups
     assert counts(several) == [2, 2, 2]
 
 
+def test_members_that_are_busy_queue_in_turn_before_one_that_is_away(groups: Groups) -> None:
+    several = members(3, available=False)
+    several[1].has_gone = True
+    groups.join(*several)
+    groups.publish(6)
+    assert counts(several) == [3, 0, 3]
+    assert several[1].offers == 0
+    several[0].takes = several[2].takes = False
+    groups.publish(2)
+    assert counts(several) == [3, 2, 3]
+
+
 def test_members_that_are_away_are_asked_when_those_who_are_there_refuse(groups: Groups) -> None:
     there, away = RecordingSubscriber("there", takes=False), RecordingSubscriber("away", available=False)
     groups.join(there, away)

@@ -117,6 +117,11 @@ class Session(Subscriber):
         link = self.link
         return link is not None and not link.full and self.inflight.has_quota and not self.backlog
 
+    @property
+    def connected(self) -> bool:
+        """Whether its Client is connected."""
+        return self.link is not None
+
     def attach(
         self,
         link: Link,

@@ -53,10 +53,15 @@ class SharedGroup(Subscriber):
     def pass_on(self, message: Message) -> bool:
         """Give the Message to the next available member that takes it, else to one that queues it.
 
-        A Session that ends, or leaves, gives back here what it was not sent yet; what it was sent
-        must not come [MQTT-4.8.2-5]. False when no member takes it.
+        Who is connected and merely busy comes before who is away, and may stay so. A Session that ends,
+        or leaves, gives back here what it was not sent yet; what it was sent must not come
+        [MQTT-4.8.2-5]. False when no member takes it.
         """
-        return self._offer(message, True) or self._offer(message, False)
+        return (
+            self._offer(message, True, True)
+            or self._offer(message, False, True)
+            or self._offer(message, False, False)
+        )
 
     def put(self, subscriber: Subscriber, subscription: Subscription) -> bool:
         """Make it a member with these options; False when it was one and has new options now."""
@@ -80,8 +85,8 @@ class SharedGroup(Subscriber):
             self._places[last.subscriber] = place
         return True
 
-    def _offer(self, message: Message, available: bool) -> bool:
-        """Ask each member once that is available, or that is not; a member may leave meanwhile."""
+    def _offer(self, message: Message, available: bool, connected: bool) -> bool:
+        """Ask each member once of which this is true; a member may leave meanwhile."""
         members = self._members
         for _ in range(len(members)):
             if not members:
@@ -91,7 +96,9 @@ class SharedGroup(Subscriber):
             target = members[self._next]
             self._next += 1
             subscriber = target.subscriber
-            if subscriber.available == available and subscriber.deliver(message, target):
+            if subscriber.available != available or subscriber.connected != connected:
+                continue
+            if subscriber.deliver(message, target):
                 return True
         return False
 

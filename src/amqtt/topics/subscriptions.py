@@ -46,8 +46,8 @@ class Subscriber:
     """Anything a Message can be given to: a Session, a shared group, a callback of the program.
 
     `client_id` is compared with `Message.publisher` for No Local [MQTT-3.8.3-3]; "" for what is
-    no Client. `available` says that it can be sent to at once (a shared group asks). It is the
-    same Subscriber only when it is the same object.
+    no Client. `available` says that it can be sent to at once, `connected` that it may be so in a
+    moment (a shared group asks both). It is the same Subscriber only when it is the same object.
     """
 
     __slots__ = ()
@@ -57,6 +57,11 @@ class Subscriber:
     @property
     def available(self) -> bool:
         """Whether it can be sent to at once, without queuing."""
+        return True
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is somebody to send to, if not at once."""
         return True
 
     def deliver(self, message: Message, target: "Target") -> bool:
