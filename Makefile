@@ -9,7 +9,8 @@
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
 # make torture   thousands of brokers killed in the middle of their work; ROUNDS=20000 for more
-# make wheel   both wheels in dist: plain Python, and compiled for this machine
+# make wheel   in dist: both wheels, plain Python and compiled for this machine, and the source
+# make wheel-test    install each wheel alone, and run the tests on it; TESTS=tests/cli says which
 # make docs    the generated pages of docs/reference, and all pages as HTML in build/docs
 # make clean   remove everything that make has made
 
@@ -39,7 +40,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages torture wheel
+.PHONY: run test check pytest pytest-pure pytest-compiled bench bench-docs bench-micro bench-peers docs clean system-packages torture wheel wheel-test
 
 run: $(BUILT)
 	@exec $(PY) -m amqtt $(if $(CONFIG),-c $(CONFIG))
@@ -113,6 +114,22 @@ wheel: | $(PY)
 	AMQTT_PURE=1 $(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
 	rm -rf build
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	rm -rf build
+	$(PY) -m pip install --quiet 'build>=1.2'
+	AMQTT_PURE=1 $(PY) -m build --sdist --outdir dist . >/dev/null
+	@ls -l dist
+
+# As a user has it: in an environment of its own, without this source on the path.
+wheel-test: wheel system-packages $(CLIENTS)/.ready
+	$(call test-wheel,pure,dist/amqtt-*-none-any.whl)
+	$(call test-wheel,compiled,dist/amqtt-*-cp*.whl)
+
+define test-wheel
+rm -rf build/wheel-test/$(1)
+$(PYTHON) -m venv build/wheel-test/$(1)
+build/wheel-test/$(1)/bin/pip install --quiet "$$(ls $(2))[fast,test]"
+AMQTT_FORM=$(1) AMQTT_INSTALLED=build/wheel-test/$(1) build/wheel-test/$(1)/bin/python -m pytest $(SHARED_OUT) $(TESTS)
+endef
 
 docs: $(TEST)
 	$(PY) -m tools.configuration_reference docs/reference/configuration.md

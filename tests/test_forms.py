@@ -1,9 +1,11 @@
 """The package has two forms, plain Python and compiled; `make test` runs the suite in both."""
 
 import os
+from pathlib import Path
 
 import pytest
 
+import amqtt
 from amqtt.cli.version import form, version_line
 
 
@@ -15,3 +17,9 @@ def test_this_run_is_of_the_form_that_it_says() -> None:
 
 def test_the_version_line_says_which_form_runs() -> None:
     assert version_line().endswith(f", {form()})")
+
+
+@pytest.mark.skipif("AMQTT_INSTALLED" not in os.environ, reason="this run is of whatever is on the path")
+def test_this_run_is_of_the_package_as_it_was_installed() -> None:
+    environment = Path(os.environ["AMQTT_INSTALLED"]).resolve()
+    assert environment in Path(amqtt.__file__).resolve().parents

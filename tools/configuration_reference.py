@@ -17,7 +17,9 @@ from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.config import Config
 from amqtt.config_file.limits import _RANGES
 from amqtt.config_file.listeners import LISTENER_KEYS, TLS_KEYS
+from amqtt.net.mdns import MdnsSettings
 from amqtt.net.settings import ListenerSettings, TlsSettings
+from amqtt.observe.opentelemetry import TelemetrySettings
 from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits
 from amqtt.store.settings import PersistenceSettings
@@ -122,6 +124,8 @@ def table(name: str) -> str:
         "limits": lambda: settings(Limits, own_keys(Limits)),
         "persistence": lambda: settings(PersistenceSettings, own_keys(PersistenceSettings)),
         "trace": lambda: settings(TraceSettings, own_keys(TraceSettings)),
+        "mdns": lambda: settings(MdnsSettings, own_keys(MdnsSettings)),
+        "opentelemetry": lambda: settings(TelemetrySettings, own_keys(TelemetrySettings)),
         "others": other_settings,
     }[name]()
     return "| Key | Default | Meaning |\n|---|---|---|\n" + "".join(row.row() for row in rows)

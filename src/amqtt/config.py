@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
+from amqtt.net.mdns import MdnsSettings
 from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
+from amqtt.observe.opentelemetry import TelemetrySettings
 from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits
 from amqtt.server.settings import ServerSettings
@@ -74,6 +76,10 @@ class Config:
     """Whether every plugin registered as an entry point is loaded too, as aMQTT's older files have it."""
     traces: Sequence[TraceSettings] = ()
     """Whose Control Packets are written to which file (`trace`)."""
+    mdns: MdnsSettings = field(default_factory=MdnsSettings)
+    """Whether Listeners are announced to the local network."""
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    """What is handed to OpenTelemetry (`opentelemetry`)."""
     sections: Mapping[str, object] = field(default_factory=dict)
     """The sections that are none of ours, as they were written: they are their plugins'."""
     written: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)

@@ -1,6 +1,6 @@
 """What a Service says of itself over HTTP: whether it lives, whether it is ready, and what it counts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from amqtt.net.settings import ListenerSettings
 from amqtt.net.tcp import tcp_sockets
 from amqtt.net.tls import server_context
 from amqtt.observe.figures import metrics_of_process
-from amqtt.observe.metrics import CONTENT_TYPE, COUNTER, GAUGE, Metric, exposition, server_metrics, single
+from amqtt.observe.metrics import CONTENT_TYPE, COUNTER, GAUGE, Metric, server_metrics, single
 from amqtt.server.realm import Realm
 
 METRICS: Final = "/metrics"
@@ -64,14 +64,10 @@ def pages_of(metrics: Callable[[], str], is_ready: Callable[[], bool]) -> Mappin
     }
 
 
-def metrics_of(realm: Realm, listeners: Iterable[Listener], is_ready: bool, uptime: float) -> str:
-    """Everything that is counted, in the text format of Prometheus."""
-    return exposition(_metrics(realm, list(listeners), is_ready, uptime))
-
-
-def _metrics(
-    realm: Realm, listeners: list[Listener], is_ready: bool, uptime: float
+def figures_of(
+    realm: Realm, listeners: Sequence[Listener], is_ready: bool, uptime: float
 ) -> Iterator[Metric]:
+    """Everything that is counted; it may be asked from another thread than the Broker's."""
     version = (({"version": amqtt.__version__}, 1.0),)
     yield Metric("amqtt_info", GAUGE, "The version that runs.", version)
     yield single("amqtt_ready", GAUGE, "Whether it serves: 1 or 0.", is_ready)

@@ -60,6 +60,8 @@ def left_alone(old: Config, new: Config) -> list[str]:
     ]
     if old.persistence != new.persistence:
         found.append("persistence: it says something else")
+    if old.mdns != new.mdns:
+        found.append("mdns: it says something else")
     if (old.plugins, old.registered_plugins) != (new.plugins, new.registered_plugins):
         found.append("plugins: other ones are named, or they have other options")
     elif old.sections != new.sections:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -23,8 +23,13 @@ from amqtt.message import Message
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
+from amqtt.net.mdns import MISSING as NO_ZEROCONF
+from amqtt.net.mdns import Announcement
 from amqtt.observe.figures import ProcessFigures, memory_limit, memory_used
 from amqtt.observe.log import log_events
+from amqtt.observe.metrics import Metric, exposition
+from amqtt.observe.opentelemetry import MISSING as NO_OPENTELEMETRY
+from amqtt.observe.opentelemetry import OpenTelemetry
 from amqtt.observe.trace import Trace, TraceSettings
 from amqtt.reloading import Retired, certificates, left_alone, renew_permissions
 from amqtt.server.events import Fault
@@ -92,6 +97,8 @@ class Service:
         self._keeping: Keeping | None = None
         self._default_file: Path | None = None
         self._handed_in: dict[str, Sequence[socket.socket]] = {}
+        self._announcement: Announcement | None = None
+        self._telemetry: OpenTelemetry | None = None
         log_events(self._server.events)
 
     def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
@@ -124,10 +131,15 @@ class Service:
 
     def metrics(self) -> str:
         """Everything that is counted, in the text format of Prometheus."""
-        from amqtt.health import metrics_of
+        return exposition(self.figures())
 
-        uptime = self._house.clock() - self._started if self._house is not None else 0.0
-        return metrics_of(self._server.realm, self._listeners.values(), self.ready, uptime)
+    def figures(self) -> Iterator[Metric]:
+        """The same, one by one; may be asked from any thread."""
+        from amqtt.health import figures_of
+
+        house = self._house
+        uptime = house.clock() - self._started if house is not None else 0.0
+        return figures_of(self._server.realm, list(self._listeners.values()), self.ready, uptime)
 
     def keep_in(self, file: Path) -> None:
         """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`."""
@@ -185,6 +197,8 @@ class Service:
         self._server.deadlines.earlier = self._arm
         self._begin_sys_topics()
         self._begin_traces(self.config.traces)
+        self._begin_mdns()
+        self._begin_telemetry()
         self._arm()
         self._look_at_lag()
 
@@ -230,6 +244,33 @@ class Service:
                 trace.begin()
             except OSError as error:
                 logger.warning("trace: %s cannot be written: %s", trace.settings.file, error.strerror)
+
+    def _begin_mdns(self) -> None:
+        if self.config.mdns.enabled:
+            try:
+                self._announcement = Announcement(self.config.mdns, self._listeners.values())
+            except ImportError:
+                raise BrokerError(f"mdns.enabled: {NO_ZEROCONF}") from None
+            self._announcement.begin()
+
+    def _begin_telemetry(self) -> None:
+        settings = self.config.telemetry
+        if settings.enabled:
+            try:
+                self._telemetry = OpenTelemetry(self, settings.spans)
+            except ImportError:
+                raise BrokerError(f"opentelemetry.enabled: {NO_OPENTELEMETRY}") from None
+            self._telemetry.begin()
+
+    def _end_telemetry(self) -> None:
+        if self._telemetry is not None:
+            self._telemetry.end()
+            self._telemetry = None
+
+    async def _end_mdns(self) -> None:
+        announcement, self._announcement = self._announcement, None
+        if announcement is not None:
+            await announcement.end()
 
     def _announce(self) -> None:
         for notice in self.config.notices:
@@ -279,6 +320,9 @@ class Service:
             self._begin_sys_topics()
         if old.traces != new.traces:
             self._begin_traces(new.traces)
+        if old.telemetry != new.telemetry:
+            self._end_telemetry()
+            self._begin_telemetry()
         self._arm()
         return left_alone(old, new)
 
@@ -306,6 +350,7 @@ class Service:
     async def _shut_down(self) -> None:
         house = self._house
         assert house is not None
+        await self._end_mdns()
         for listener in self._listeners.values():
             listener.stop_accepting()
         if self._keeping is not None:
@@ -343,6 +388,8 @@ class Service:
             self._watch.cancel()
             self._watch = None
         self._end_sys_topics()
+        await self._end_mdns()
+        self._end_telemetry()
         self._begin_traces(())
         self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits

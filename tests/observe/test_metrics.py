@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amqtt.health import metrics_of
+from amqtt.health import figures_of
 from amqtt.observe.metrics import COUNTER, GAUGE, Metric, exposition, single
 from amqtt.wire.packets import Publish
 from support.bench_server import Bench
@@ -27,7 +27,7 @@ def samples(text: str) -> dict[str, float]:
 
 
 def metrics(bench: Bench) -> str:
-    return metrics_of(bench.server.realm, [], True, 5.0)
+    return exposition(figures_of(bench.server.realm, [], True, 5.0))
 
 
 def test_it_counts_what_happens() -> None:

@@ -17,9 +17,11 @@ from amqtt.config_file.choices import Choices
 from amqtt.config_file.document import read_document
 from amqtt.config_file.limits import check_limits, read_limits
 from amqtt.config_file.listeners import check_binds, read_listeners
+from amqtt.config_file.mdns import read_mdns
 from amqtt.config_file.persistence import read_persistence
 from amqtt.config_file.plugins import PluginOptions, read_plugins
 from amqtt.config_file.section import Findings, Section, copied, kind
+from amqtt.config_file.telemetry import read_telemetry
 from amqtt.config_file.trace import read_traces
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
 
@@ -125,6 +127,8 @@ def _read(
         hardened=top.take("security", values.one_of("hardened", "default"), "default") == "hardened",
         plugins=choices.chosen,
         traces=read_traces(findings, top.path_of("trace"), top.raw("trace")),
+        mdns=read_mdns(Section(findings, top.path_of("mdns"), top.raw("mdns"))),
+        telemetry=read_telemetry(Section(findings, top.path_of("opentelemetry"), top.raw("opentelemetry"))),
         registered_plugins=options is None,
         sections={name: written[name] for name in _sections(findings, top)},
         written=written,

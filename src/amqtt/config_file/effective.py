@@ -13,7 +13,7 @@ HIDDEN: Final = "(hidden)"
 _SECRET: Final = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|credential|api[-_]?key)$")
 _OTHERWISE: Final = (
     "listeners", "auth", "topic_check", "limits", "persistence", "hardened", "plugins", "registered_plugins",
-    "sections", "traces", "written", "notices",
+    "sections", "traces", "mdns", "telemetry", "written", "notices",
 )
 """Fields of a Config that are written in a way of their own, or not at all."""
 
@@ -31,6 +31,10 @@ def effective(config: Config) -> dict[str, object]:
     written = {name.replace("_", "-"): _plain(getattr(config, name)) for name in others}
     found |= {key: value for key, value in written.items() if value != ""}
     found["security"] = "hardened" if config.hardened else "default"
+    if config.mdns.enabled:
+        found["mdns"] = _section(config.mdns)
+    if config.telemetry.enabled:
+        found["opentelemetry"] = _section(config.telemetry)
     if config.traces:
         found["trace"] = [_section(trace) for trace in config.traces]
     if config.plugins:

@@ -73,9 +73,11 @@ def server_metrics(realm: Realm) -> Iterator[Metric]:
         "amqtt_sent_packets_total", COUNTER, "Control Packets sent to Clients.", realm.turn.packets_sent
     )
     yield from _counters(realm.counters)
+    # A copy: somebody may ask from another thread.
+    exceeded = dict(realm.excess.counts)
     yield Metric(
         "amqtt_exceeded_limits_total", COUNTER, "How often one of the limits was exceeded.",
-        tuple(({"limit": limit.replace("_", "-")}, count) for limit, count in realm.excess.counts.items()),
+        tuple(({"limit": limit.replace("_", "-")}, count) for limit, count in exceeded.items()),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final, TextIO
 from amqtt.observe.log import printable, whence
 from amqtt.server.events import PacketReceived, PacketSent
 from amqtt.server.realm import Realm
-from amqtt.server.watching import SentPackets
+from amqtt.server.watching import watch_sent_packets
 from amqtt.topics.names import matches
 from amqtt.wire.packets import Connect, Packet, Publish, Subscribe, Unsubscribe
 from amqtt.wire.properties import TABLE, Properties
@@ -61,9 +61,7 @@ class Trace:
         descriptor = os.open(self.settings.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _MODE)
         self._file = os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
         events = self._realm.events
-        if not events.wants_sent_packets:
-            for state in self._realm.connected.values():
-                SentPackets(state, events)
+        watch_sent_packets(self._realm)
         events.on(PacketReceived, self._received)
         events.on(PacketSent, self._sent)
         logger.info("Tracing to %s", self.settings.file)

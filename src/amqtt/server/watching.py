@@ -1,6 +1,7 @@
 """Control Packets that the Server sends, for those who want to know of each."""
 
 from amqtt.server.events import Events, PacketSent
+from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.wire.decoder import Decoder
 from amqtt.wire.interned import TopicNames
@@ -37,3 +38,10 @@ class SentPackets:
         self._write()
         if not chunks:
             self._told = 0
+
+
+def watch_sent_packets(realm: Realm) -> None:
+    """Have the packets told of that go to Clients who are connected already, each once."""
+    for state in realm.connected.values():
+        if not isinstance(getattr(state.link.flush, "__self__", None), SentPackets):
+            SentPackets(state, realm.events)
