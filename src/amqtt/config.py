@@ -14,6 +14,8 @@ from amqtt.server.settings import ServerSettings
 from amqtt.store.settings import PersistenceSettings
 
 DEFAULT_LISTENER = "default"
+NAMED_SLOWEST = 5
+"""Clients that are named as the slowest, where nobody says how many: as many as one looks after."""
 
 
 def default_listeners() -> Mapping[str, ListenerSettings]:
@@ -55,6 +57,9 @@ class Config:
     """What outlasts the Broker, and where."""
     sys_interval: float = 10
     """Seconds between two publications of `$SYS/broker/…`; 0: never."""
+    sys_slowest: int | None = None
+    """How many Clients `$SYS/broker/clients/slowest` names, those that are furthest behind; 0: none. None: 5
+    where only this machine reaches the broker, or topic-check rules who reads `$SYS`; else 0."""
     response_information: str = ""
     """What MQTT 5.0 Clients are told that ask where responses may go (3.2.2.3.15); "": nothing."""
     server_reference: str = ""
@@ -93,12 +98,20 @@ class Config:
         return ServerSettings(
             limits=self.limits,
             sys_interval=self.sys_interval,
+            sys_slowest=self._named_slowest,
             response_information=self.response_information,
             server_reference=self.server_reference,
             use_another_server=self.use_another_server,
             requires_tls_for_passwords=self.require_tls_for_passwords,
             shares_client_ids=self.client_id_policy == "shared",
         )
+
+    @property
+    def _named_slowest(self) -> int:
+        """Whose name is public may be impersonated, so strangers are told none unless that is meant."""
+        if self.sys_slowest is not None:
+            return self.sys_slowest
+        return NAMED_SLOWEST if self.topic_check.enabled or not _exposed(self) else 0
 
     @property
     def admits_anyone(self) -> bool:

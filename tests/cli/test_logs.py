@@ -1,5 +1,8 @@
 """How the command logs; in a process of its own, because logging belongs to a whole process."""
 
+import os
+import pty
+import re
 import subprocess
 import sys
 
@@ -17,3 +20,38 @@ def test_the_log_is_on_standard_error_and_d_shows_details(debug: bool, lines: li
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert [line.partition("amqtt.broker: ")[2] for line in done.stderr.splitlines()] == lines
     assert done.stdout == ""
+
+
+PROGRAM = (
+    "import logging; from amqtt.cli.logs import configure_logging\n"
+    "configure_logging(False)\n"
+    "logging.getLogger('amqtt.broker').info('an event')\n"
+    "logging.getLogger('amqtt.broker').warning('a warning of \\x1b[2J')\n"
+)
+
+
+def on_a_terminal(**environment: str) -> list[str]:
+    """The lines that a person sees, without the time before them."""
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM], stderr=theirs, check=True,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment},
+        )
+        written = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return [re.sub(r"\d\d:\d\d:\d\d", "TIME", line) for line in written.splitlines()]
+
+
+def test_on_a_terminal_lines_are_short_and_what_is_not_usual_has_a_colour() -> None:
+    dim, yellow, plain = "\x1b[2m", "\x1b[33m", "\x1b[0m"
+    assert on_a_terminal() == [
+        f"{dim}TIME{plain} an event", f"{dim}TIME{plain} {yellow}warning: {plain}a warning of \\x1b[2J",
+    ]
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_who_wants_no_colours_has_none(environment: dict[str, str]) -> None:
+    assert on_a_terminal(**environment) == ["TIME an event", "TIME warning: a warning of \\x1b[2J"]

@@ -53,6 +53,24 @@ def test_the_picture_has_clients_rates_and_exceeded_limits() -> None:
     assert "3 times maximum-topic-levels" in drawn
 
 
+def test_it_names_who_is_furthest_behind() -> None:
+    figures = Figures()
+    assert "slowest    not told by this broker" in picture(figures, "")
+    figures.take(ROOT + "clients/slowest", b"[]", 1.0)
+    assert "slowest    nobody is behind" in picture(figures, "")
+    behind = {"client_id": "sl\x1bow" + "x" * 60, "queued": 12345, "unacknowledged": 256, "unsent_bytes": 7}
+    figures.take(ROOT + "clients/slowest", json.dumps([behind]).encode(), 1.0)
+    row = picture(figures, "").splitlines()[-1]
+    assert row.split() == ["sl?ow" + "x" * 34 + "…", "12,345", "256", "7"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"1", b"[1]", b'[{"client_id": "a"}]', b"{", b"[" * 60_000])
+def test_a_list_that_is_none_is_not_shown(payload: bytes) -> None:
+    figures = Figures()
+    figures.take(ROOT + "clients/slowest", payload, 1.0)
+    assert figures.slowest is None
+
+
 @pytest.fixture
 def broker() -> Iterator[ServiceThread]:
     config = {"listeners": {"default": {"bind": "127.0.0.1:0"}}, "sys-interval": 1}

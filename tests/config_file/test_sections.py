@@ -226,3 +226,19 @@ def test_plugins_by_dotted_path_choose_who_is_asked(
 def test_what_plugins_cannot_say(source: dict[str, Any], mistake: str) -> None:
     with pytest.raises(BrokerError, match=mistake):
         load(source)
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ({}, 5),
+        ({"listeners": {"default": {"bind": "0.0.0.0:1883"}}}, 0),
+        ({"listeners": {"default": {"bind": "0.0.0.0:1883"}}, "topic-check": {"enabled": True}}, 5),
+        ({"listeners": {"default": {"bind": "0.0.0.0:1883"}}, "sys-slowest": 3}, 3),
+        ({"sys-slowest": 0}, 0),
+    ],
+)
+def test_strangers_are_told_no_names_of_clients_unless_that_is_meant(
+    written: dict[str, object], named: int
+) -> None:
+    assert load(written).server.sys_slowest == named

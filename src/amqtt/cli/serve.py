@@ -10,7 +10,7 @@ import typer
 
 from amqtt.broker import Broker
 from amqtt.cli.collector import collect_seldom
-from amqtt.cli.logs import LogFormat, configure_logging
+from amqtt.cli.logs import LogFormat, configure_logging, on_terminal
 from amqtt.cli.loops import run
 from amqtt.cli.reload import Reloading
 from amqtt.cli.signals import on_first_signal, on_hangup
@@ -24,6 +24,7 @@ from amqtt.cli.systemd import (
     notify,
     watchdog_interval,
 )
+from amqtt.cli.version import version_line
 from amqtt.errors import BrokerError
 
 logger = logging.getLogger("amqtt")
@@ -59,6 +60,7 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     stop = asyncio.Event()
     on_first_signal(stop.set)
     broker = Broker(config)
+    logger.info("%s", version_line())
     broker.keep_in(state_file())
     broker.listen_on(by_listener(inherited_sockets(), broker.config.listeners))
     reloading = Reloading(broker, config)
@@ -67,6 +69,8 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     async with broker:
         collect_seldom()
         notify(READY)
+        if on_terminal():
+            logger.info("Ctrl-C stops it")
         beside = [asyncio.create_task(work) for work in _beside(reloading, watch)]
         await stop.wait()
         for task in beside:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Final
@@ -20,6 +20,12 @@ PATIENCE: Final = 15.0
 """Seconds to wait for the first figures; brokers publish them every ten seconds or so."""
 LONGEST_FIGURE: Final = 64
 """Bytes of a figure; what is longer is none."""
+SLOWEST: Final = "clients/slowest"
+LONGEST_LIST: Final = 64 * 1024
+"""Bytes of the list of the slowest Clients."""
+_SHOWN_NAME: Final = 40
+_NOT_TOLD: Final = "not told by this broker; amqtt names them where sys-slowest says how many"
+_BEHIND: Final = ("queued", "unacknowledged", "unsent_bytes")
 _HOME: Final = "\x1b[H\x1b[J"
 _COUNTED: Final = {
     "messages_in": "publish/messages/received",
@@ -51,12 +57,16 @@ class Figures:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.slowest: Sequence[Mapping[str, object]] | None = None
         self._totals: dict[str, tuple[float, float]] = {}
         self._rates: dict[str, float] = {}
 
     def take(self, topic: str, payload: bytes, now: float, retained: bool = False) -> None:
         """One figure came; a retained one was counted nobody knows when, and begins no rate."""
         name = topic.removeprefix(ROOT)
+        if name == SLOWEST:
+            self.slowest = _clients_in(payload)
+            return
         text = payload[:LONGEST_FIGURE].decode(errors="replace")
         self.values[name] = "".join(letter for letter in text if letter.isprintable())
         total = _number(self.values[name])
@@ -93,6 +103,7 @@ class Figures:
             "memory": self.whole("heap/current", "heap/current size"),
             "cpu_percent": _number(self.values.get("cpu/percent", "")) or 0.0,
         }
+        found["slowest"] = self.slowest
         return found | {f"{rate}_per_second": round(self.rate(name), 1) for rate, name in _COUNTED.items()}
 
     def exceeded(self) -> Iterator[tuple[str, str]]:
@@ -121,7 +132,41 @@ def picture(figures: Figures, where: str) -> str:
     if exceeded:
         times = [f"           {value:>12} times {limit}" for limit, value in exceeded]
         rows += ["", "exceeded limits", *times]
+    rows += ["", *_slowest(figures.slowest)]
     return "\n".join(rows)
+
+
+def _clients_in(payload: bytes) -> Sequence[Mapping[str, object]] | None:
+    """The list of the slowest Clients; None where there is none, or it is none."""
+    if not payload or len(payload) > LONGEST_LIST:
+        return None
+    try:
+        found = json.loads(payload)
+        return [
+            {"client_id": _printable(str(each["client_id"]))} | {name: int(each[name]) for name in _BEHIND}
+            for each in found
+        ]
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _slowest(clients: Sequence[Mapping[str, object]] | None) -> Iterator[str]:
+    """Who is furthest behind, a line each."""
+    if clients is None:
+        yield f"slowest    {_NOT_TOLD}"
+    elif not clients:
+        yield "slowest    nobody is behind"
+    else:
+        yield f"{'slowest':<{_SHOWN_NAME}} {'queued':>10} {'unacknowledged':>15} {'unsent bytes':>13}"
+        for each in clients:
+            name = str(each["client_id"])
+            shown = name if len(name) <= _SHOWN_NAME else f"{name[:_SHOWN_NAME - 1]}…"
+            queued, unacknowledged, unsent = (each[name] for name in _BEHIND)
+            yield f"{shown:<{_SHOWN_NAME}} {queued:>10,} {unacknowledged:>15,} {unsent:>13,}"
 
 
 def _rates(title: str, name: str, seen: Mapping[str, object]) -> str:

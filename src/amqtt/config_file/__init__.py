@@ -28,6 +28,7 @@ from amqtt.errors import BrokerError, ConfigurationError, Mistake
 __all__ = ["load"]
 
 _LONGEST_INTERVAL = 365 * 86400
+_MOST_NAMED = 1000
 _LIKELY = 0.8
 _CERTAIN = 0.9
 """How like one of ours a section's name must be to be suspected, or taken, to be misspelt."""
@@ -110,6 +111,7 @@ def _read(
             Section(findings, top.path_of("persistence"), top.raw("persistence"))
         ),
         sys_interval=sys_interval,
+        sys_slowest=top.take("sys-slowest", values.whole(0, _MOST_NAMED), defaults.sys_slowest),
         response_information=top.take(
             "response-information", values.short_text, defaults.response_information
         ),

@@ -29,7 +29,7 @@ def effective(config: Config) -> dict[str, object]:
     }
     others = [field.name for field in dataclasses.fields(config) if field.name not in _OTHERWISE]
     written = {name.replace("_", "-"): _plain(getattr(config, name)) for name in others}
-    found |= {key: value for key, value in written.items() if value != ""}
+    found |= {key: value for key, value in written.items() if value not in ("", None)}
     found["security"] = "hardened" if config.hardened else "default"
     if config.mdns.enabled:
         found["mdns"] = _section(config.mdns)

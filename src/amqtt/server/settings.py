@@ -19,6 +19,8 @@ class ServerSettings:
     limits: Limits = field(default_factory=Limits)
     sys_interval: float = 10.0
     """Seconds between two publications of `$SYS/broker/…`; 0: never."""
+    sys_slowest: int = 0
+    """Clients that `$SYS/broker/clients/slowest` names: those that are furthest behind; 0: none."""
     response_information: str = ""
     """Response Information for Clients that request it (3.2.2.3.15); "": none."""
     server_reference: str = ""

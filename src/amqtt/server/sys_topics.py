@@ -3,6 +3,7 @@
 The names are Mosquitto's and aMQTT's; where both have one for the same figure, both are published.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from math import exp
 from typing import Final
@@ -10,10 +11,13 @@ from typing import Final
 from amqtt.message import Message
 from amqtt.server.deadlines import Deadline
 from amqtt.server.realm import Realm
+from amqtt.server.slowest import Slowest
 
 ROOT: Final = "$SYS/broker/"
 QOS: Final = 2
 """So that each Subscriber is sent them at the QoS that it was granted."""
+SLOWEST: Final = "clients/slowest"
+"""Has the only names of Clients that are published, so it is there where the settings say so."""
 AVERAGES: Final = {"1min": 60.0, "5min": 300.0, "15min": 900.0}
 """Over how many seconds `load/…` is smoothed."""
 
@@ -28,6 +32,7 @@ class SysTopics:
         self._realm = realm
         self._version = version
         self._figures = figures
+        self._slowest = Slowest(realm)
         self._started = realm.turn.now
         self._last_moment = realm.turn.now
         self._last: dict[str, int] = {}
@@ -60,6 +65,7 @@ class SysTopics:
         yield "version", self._version
         yield from self._times(now)
         yield from self._clients()
+        yield from self._behind()
         yield from self._traffic()
         yield from self._stored()
         yield from self._exceeded()
@@ -82,6 +88,20 @@ class SysTopics:
             ("inactive", total - connected), ("total", total), ("maximum", self._most_clients),
         ):
             yield f"clients/{name}", value
+
+    def _behind(self) -> Iterator[tuple[str, object]]:
+        """Who is furthest behind; the retained one ends where nobody is to be named any more."""
+        number = self._realm.settings.sys_slowest
+        if number:
+            yield SLOWEST, json.dumps([
+                {
+                    "client_id": each.client_id, "queued": each.queued,
+                    "unacknowledged": each.unacknowledged, "unsent_bytes": each.unsent_bytes,
+                }
+                for each in self._slowest.find(number)
+            ])
+        elif self._last_published.get(SLOWEST):
+            yield SLOWEST, ""
 
     def _traffic(self) -> Iterator[tuple[str, object]]:
         counters, turn = self._realm.counters, self._realm.turn
