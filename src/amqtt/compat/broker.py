@@ -4,14 +4,13 @@ from asyncio import AbstractEventLoop, wait_for
 from collections.abc import Coroutine, Generator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from amqtt import clock
 from amqtt.compat.legacy_config import LegacyConfig, listeners_config
 from amqtt.compat.plugins.options import Written
 from amqtt.compat.session import Session, SessionViews
 from amqtt.compat.transitions import Transitions
-from amqtt.compat.typed_config import BrokerConfig
 from amqtt.compat.views import ClientConnection, RetainedView, Server, Sessions, Subscriptions
 from amqtt.config import Config
 from amqtt.embedded import message_to_publish
@@ -26,6 +25,9 @@ from amqtt.topics.names import split_shared
 from amqtt.wire.errors import ProtocolError
 from amqtt.wire.packets import SubscriptionRequest
 from amqtt.wire.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from amqtt.compat.typed_config import BrokerConfig
 
 PLUGIN_NAMESPACE = "amqtt.broker.plugins"
 """The group of entry points under which aMQTT's plugins are registered."""
@@ -68,14 +70,14 @@ class BrokerNames(Service):
 
     def __init__(
         self,
-        config: BrokerConfig | Config | Mapping[str, Any] | str | Path | None = None,
+        config: "BrokerConfig | Config | Mapping[str, Any] | str | Path | None" = None,
         loop: AbstractEventLoop | None = None,
         plugin_namespace: str | None = None,
     ) -> None:
         self.plugin_namespace = plugin_namespace or PLUGIN_NAMESPACE
         self.transitions = Transitions(self.states, self._state)
         self._phase = "new"
-        super().__init__(config.written() if isinstance(config, BrokerConfig) else config)
+        super().__init__(_as_ours(config))
 
     def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
         return LegacyConfig(super()._read_config(source))
@@ -253,3 +255,13 @@ class BrokerNames(Service):
                 await wait_for(pending, self._server.limits.authentication_timeout)
             except Exception as fault:
                 self._server.events.tell(Fault("Permissions", fault))
+
+
+def _as_ours(config: Any) -> Any:
+    """What aMQTT's `BrokerConfig` says, as it would be written; everything else as it is."""
+    if config is None or isinstance(config, (Config, Mapping, str, Path)):
+        return config
+    # Those who have one have loaded it.
+    from amqtt.compat.typed_config import BrokerConfig
+
+    return config.written() if isinstance(config, BrokerConfig) else config

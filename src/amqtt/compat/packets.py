@@ -1,7 +1,6 @@
 """Control Packets as aMQTT's plugins know them: each shows one of `wire.packets` under the old names."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import ClassVar, Protocol, Self
 
 from amqtt.errors import MQTTError, NoDataError
@@ -71,6 +70,9 @@ class MQTTPacket:
     def __init__(self, wire_packet: Packet, version: int = MQTT_3_1_1) -> None:
         self.wire = wire_packet
         self.version = version
+        # Who embeds a Broker need not load it.
+        from datetime import UTC, datetime
+
         self.protocol_ts: datetime | None = datetime.now(UTC)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from amqtt.net.listener import Listener
 from amqtt.net.settings import ListenerSettings
@@ -51,8 +51,7 @@ def is_available() -> bool:
     return find_spec("zeroconf") is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """What is announced of one Listener: an instance of a service, where it is, and its TXT record."""
 
     kind: str

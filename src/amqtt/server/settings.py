@@ -1,6 +1,5 @@
 """What an operator decides for the whole Server, beside its Limits."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,7 +8,10 @@ from amqtt.server.limits import Limits
 
 def new_client_id() -> str:
     """An Assigned Client Identifier that nobody can guess (MQTT 5.0, 3.2.2.3.7)."""
-    return f"amqtt-{secrets.token_hex(10)}"
+    # Not before somebody needs one: it brings half of what imports of cryptography there are.
+    from secrets import token_hex
+
+    return f"amqtt-{token_hex(10)}"
 
 
 @dataclass(frozen=True, slots=True)
