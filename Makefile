@@ -139,7 +139,7 @@ docs: $(TEST)
 	$(PY) -m tools.reason_codes_reference docs/reference/reason-codes.md
 	$(PY) -m tools.pictures docs/pictures
 	$(PY) -m mkdocs build --quiet --strict
-	@echo "build/docs/index.html"
+	@echo "build/docs/index.html; to search, too: $(PY) -m http.server --directory build/docs"
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(AEDES) $(AMQTT_0_12_1) build dist src/*.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache tests/fuzz/found

@@ -19,7 +19,8 @@ text { font: 13px system-ui, sans-serif; fill: #444 }
 .title { font-size: 16px; font-weight: 600; fill: #111 }
 .grid { stroke: #888; stroke-opacity: .25 }
 .line { fill: none; stroke-width: 2.5; stroke-linejoin: round }
-@media (prefers-color-scheme: dark) { text { fill: #bbb } .title { fill: #eee } }
+svg { background: #fff }
+@media (prefers-color-scheme: dark) { svg { background: #0d1117 } text { fill: #bbb } .title { fill: #eee } }
 """
 
 

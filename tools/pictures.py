@@ -24,7 +24,9 @@ text { font: 13px system-ui, sans-serif; fill: #1b1f24 }
 .small { font-size: 11.5px; fill: #57606a }
 rect { fill: #f6f8fa; stroke: #8c959f; rx: 6px }
 path { fill: none; stroke: #57606a; stroke-width: 1.3 }
+svg { background: #ffffff }
 @media (prefers-color-scheme: dark) {
+  svg { background: #0d1117 }
   text { fill: #e6edf3 } .small { fill: #9da7b1 }
   rect { fill: #161b22; stroke: #6e7681 } path { stroke: #9da7b1 }
 }
@@ -94,8 +96,8 @@ def connection_states() -> str:
         820, closed.y + closed.height + 20,
         "The phases of a Network Connection and the Control Packets that each takes",
         *(box.drawn() for box in (*boxes.values(), closed)),
-        arrow((new.x + WIDTH, 75), (between.x, 75), "CONNECT with a method", (260, 50)),
-        arrow((between.x + WIDTH, 75), (connected.x, 75), "AUTH, accepted", (550, 50)),
+        arrow((new.x + WIDTH, 75), (between.x, 75), "with a method", (260, 68)),
+        arrow((between.x + WIDTH, 75), (connected.x, 75), "AUTH, accepted", (550, 68)),
         arrow((new.x + 95, 60), (connected.x + 95, 60), "CONNECT, accepted: CONNACK", (405, 16), 74),
         *(
             arrow((box.x + 95, box.y + box.height), (closed.x + 95, closed.y), "", (0, 0))
