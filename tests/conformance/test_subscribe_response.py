@@ -131,15 +131,32 @@ async def test_several_topic_filters_are_one_subscribe_after_the_other(client, v
 
 @pytest.mark.mqtt5("3.8.4-6", "3.8.4-7", "3.9.3-1", "3.9.3-2")
 async def test_reason_codes_come_in_the_order_of_the_topic_filters(broker_with, client):
-    broker = await broker_with(
-        wildcard_subscription_available=False, shared_subscription_available=False, maximum_qos=1
-    )
+    broker = await broker_with(maximum_wildcard_levels=2, maximum_qos=1)
     subscriber = await client.connected("subscriber", broker=broker)
-    wishes = [("a", 0), ("b/#", 0), ("c", 1), ("$share/group/d", 0), ("e", 2), ("+", 1)]
+    wishes = [("a", 0), ("b/#", 0), ("c", 1), ("$share/group/+/d", 0), ("e", 2), ("+", 1)]
     codes, _ = await answered(subscriber, *(SubscriptionRequest(*wish) for wish in wishes))
-    assert codes == [0x00, 0xA2, 0x01, 0x9E, 0x01, 0xA2]
+    assert codes == [0x00, 0x00, 0x01, 0x97, 0x01, 0x97]
     codes, _ = await answered(subscriber, *(SubscriptionRequest(*wish) for wish in reversed(wishes)))
-    assert codes == [0xA2, 0x01, 0x9E, 0x01, 0xA2, 0x00]
+    assert codes == [0x97, 0x01, 0x97, 0x01, 0x00, 0x00]
+
+
+@pytest.mark.parametrize(
+    ("limit", "topic_filter", "reason_code"),
+    [
+        ("wildcard_subscription_available", "b/#", 0xA2),
+        ("wildcard_subscription_available", "+", 0xA2),
+        ("wildcard_subscription_available", "$share/group/+", 0xA2),
+        ("shared_subscription_available", "$share/group/d", 0x9E),
+    ],
+)
+@pytest.mark.mqtt5("4.13.1-1", "3.9.3-2")
+async def test_to_subscribe_to_what_connack_said_is_not_available_is_a_protocol_error(
+    broker_with, client, limit, topic_filter, reason_code
+):
+    broker = await broker_with(**{limit: False})
+    subscriber = await client.connected("subscriber", broker=broker)
+    subscriber.send(Subscribe(7, [SubscriptionRequest("a"), SubscriptionRequest(topic_filter)]))
+    await expect_disconnect(subscriber, reason_code)
 
 
 @pytest.mark.mqtt311("3.8.3-2", "3.8.4-5", "3.9.3-1", "3.9.3-2")

@@ -65,8 +65,6 @@ def test_a_refusal_is_told_as_the_version_can_tell_it(version: int, code: int) -
 
 
 UNSUPPORTED: list[tuple[Bounds, list[str], list[int]]] = [
-    ({"wildcard_subscription_available": False}, ["a", "a/+", "#", "$share/g/+"], [2, 0xA2, 0xA2, 0xA2]),
-    ({"shared_subscription_available": False}, ["a", "$share/g/a", "$share"], [2, 0x9E, 2]),
     ({"maximum_qos": 1}, ["a", "$share/g/a"], [1, 1]),
     ({"maximum_subscriptions": 2}, ["a", "b", "c", "a", "$share/g/a"], [2, 2, 0x97, 2, 0x97]),
 ]
@@ -77,6 +75,33 @@ def test_what_this_server_does_not_grant_is_refused(
     limits: Bounds, topic_filters: list[str], codes: list[int]
 ) -> None:
     assert suback(bench_with(limits).connected("c"), *topic_filters) == codes
+
+
+MISSING: list[tuple[Bounds, list[str], list[int], int]] = [
+    # Limits, Topic Filters, the answer in MQTT 3.1.1, Reason Code of the DISCONNECT in MQTT 5.0
+    (
+        {"wildcard_subscription_available": False},
+        ["a", "a/+", "#", "$share/g/+", "$share/g/a"], [2, 0x80, 0x80, 0x80, 2], 0xA2,
+    ),
+    ({"shared_subscription_available": False}, ["a", "$share/g/a", "$share", "#"], [2, 0x80, 2, 2], 0x9E),
+]
+
+
+@pytest.mark.parametrize(("limits", "topic_filters", "codes", "reason_code"), MISSING)
+def test_a_kind_of_subscription_that_this_server_does_not_have_is_refused_or_ends_it(
+    limits: Bounds, topic_filters: list[str], codes: list[int], reason_code: int
+) -> None:
+    bench = bench_with(limits)
+    assert suback(bench.connected("old", MQTT_3_1_1), *topic_filters) == codes
+    for topic_filter, code in zip(topic_filters, codes, strict=True):
+        client = bench.connected("new")
+        client.send(Subscribe(1, [SubscriptionRequest(topic_filter, 2)]))
+        answer = client.received()[-1]
+        if code == 2:
+            assert isinstance(answer, Suback)
+        else:
+            assert isinstance(answer, Disconnect)
+            assert answer.reason_code == reason_code
 
 
 def test_a_shared_group_that_is_full_refuses() -> None:

@@ -12,7 +12,7 @@ from amqtt.topics.shared import SharedGroupFull
 from amqtt.topics.subscriptions import Subscription, Target
 from amqtt.wire.encoder import encode
 from amqtt.wire.errors import ProtocolError
-from amqtt.wire.packets import MQTT_3_1, Suback, Subscribe, SubscriptionRequest, Unsuback, Unsubscribe
+from amqtt.wire.packets import MQTT_3_1, MQTT_5, Suback, Subscribe, SubscriptionRequest, Unsuback, Unsubscribe
 from amqtt.wire.reasons import ReasonCode
 
 SEND_ALWAYS: Final = 0
@@ -29,6 +29,8 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
         _mean_as_a_bridge(packet.requests)
     for request in packet.requests:
         check(realm, request)
+        if state.version == MQTT_5:
+            _check_supported(realm, request)
     changes = 0 if session.journal is None else session.journal.changes
     reason_codes = [grant(realm, session, request, identifier) for request in packet.requests]
     if state.version == MQTT_3_1:
@@ -94,6 +96,13 @@ def _check_filter(realm: Realm, topic_filter: str) -> None:
         raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID)
 
 
+def _check_supported(realm: Realm, request: SubscriptionRequest) -> None:
+    """Raise ProtocolError for what the CONNACK said that there is not (3.2.2.3.11, 3.2.2.3.13)."""
+    unsupported = _unsupported(realm, *split_shared(request.topic_filter))
+    if unsupported:
+        raise ProtocolError("the CONNACK said that such Subscriptions are not available", unsupported)
+
+
 def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifier: int = 0) -> int:
     """The Reason Code for one Topic Filter; from now on the Session is owed its retained messages."""
     share_name, topic_filter = split_shared(request.topic_filter)
@@ -143,6 +152,7 @@ def _excess(limits: Limits, session: Session, topic_filter: str) -> str:
 
 
 def _unsupported(realm: Realm, share_name: str, topic_filter: str) -> int:
+    """The Reason Code for a kind of Subscription that this Server does not have; 0: it has it."""
     limits = realm.limits
     if share_name and not limits.shared_subscription_available:
         return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
