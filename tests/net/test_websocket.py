@@ -387,7 +387,7 @@ async def test_the_server_closes_with_a_handshake_after_its_last_word(site):
     writer.write(frame(BINARY, b"close"))
     assert await read_frame(reader) == (BINARY, b"close")
     assert await read_frame(reader) == (CLOSE, b"\x03\xe8")
-    writer.write(frame(BINARY, b"late") + frame(CLOSE, b"\x03\xe8"))
+    writer.write(frame(BINARY, b"late") + frame(PING, b"late") + frame(CLOSE, b"\x03\xe8"))
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
     async with asyncio.timeout(0.9):
@@ -395,12 +395,13 @@ async def test_the_server_closes_with_a_handshake_after_its_last_word(site):
     assert site.server.states[0].arrived == b"close"
 
 
-async def test_a_peer_that_does_not_answer_the_close_is_aborted(site, monkeypatch):
-    monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT", 0.05)
+async def test_a_peer_that_does_not_answer_the_close_sees_the_end_and_is_aborted(site, monkeypatch):
+    monkeypatch.setattr(connection_module, "LINGER", 0.05)
     reader, writer = await open_websocket(site)
     writer.write(frame(BINARY, b"close"))
     assert await read_frame(reader) == (BINARY, b"close")
     assert await read_frame(reader) == (CLOSE, b"\x03\xe8")
+    assert await asyncio.wait_for(reader.read(), 1) == b""
     async with asyncio.timeout(5):
         await site.house.emptied()
 

@@ -81,7 +81,7 @@ class WebSocketConnection(Connection):
         self.flush()
 
     def _take(self, data: bytes) -> None:
-        if self._is_over():
+        if self._is_over() or self._finished:
             return
         payloads: list[bytes] = []
         if self._answered or self._may_buffer(len(data)):
@@ -186,11 +186,11 @@ class WebSocketConnection(Connection):
             self.transport.write(control)
 
     def _finish(self) -> None:
-        protocol = self._protocol
-        if protocol.state is State.OPEN:
-            protocol.send_close(CloseCode.NORMAL_CLOSURE)
+        """Send a Close frame, then close our side: the peer need not answer to see the end of it."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
             self._send_control()
-        elif protocol.eof_sent or protocol.state is not State.CLOSING:
+        if not self._finished:
             super()._finish()
 
 
