@@ -1,6 +1,7 @@
 """`amqtt certs dev`: certificates with which TLS works at once, and whose keys nobody else can read."""
 
 import asyncio
+import json
 import ssl
 import sys
 from pathlib import Path
@@ -70,3 +71,9 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
     assert "pip install 'amqtt[certs]'" in made(tmp_path, status=1)
+
+
+def test_what_is_printed_can_be_json(tmp_path: Path) -> None:
+    said = json.loads(made(tmp_path, "--json"))
+    assert [Path(each).name for each in said["written"]] == ["ca.pem", "server.pem", "server.key"]
+    assert said["listener"]["certfile"] == said["written"][1]

@@ -1,5 +1,6 @@
 """`amqtt passwd` as its users start it: a process, with a terminal or without."""
 
+import json
 import os
 import pty
 import select
@@ -227,3 +228,12 @@ def test_what_is_no_command_is_exit_status_2(passwd: Passwd) -> None:
     )
     assert done.returncode == 2
     assert passwd("ad")[0] == 2
+
+
+def test_what_is_printed_can_be_json(passwd: Passwd, path: Path) -> None:
+    path.write_text(f"old:{SHA_CRYPT}\n", encoding="utf-8")
+    status, said, _ = passwd("upgrade", path, "--json")
+    (weak,) = map(json.loads, said.splitlines())
+    assert (status, weak["line"], weak["user"]) == (0, 1, "old")
+    status, said, _ = passwd("verify", path, "old", "--stdin", "--json", given=b"secret word\n")
+    assert (status, json.loads(said)) == (0, {"user": "old", "right": True, "weakness": weak["weakness"]})

@@ -213,3 +213,16 @@ def test_a_reader_that_has_enough_is_no_error(ours: Ours, name: str) -> None:
     assert reader.process.wait(DEADLINE) == 0
     assert reader.process.stderr is not None
     assert reader.process.stderr.read() == b""
+
+
+def test_ws_is_mqtt_over_websocket(ours: Ours, served: Served) -> None:
+    port = served.port("ws")
+    subscriber = ours.start("sub", "-p", port, "--ws", "-t", "over/ws", "-C", "1", "-E", "--nodelay")
+    assert subscriber.finish() == b""
+
+
+def test_a_file_that_is_not_there_is_named(ours: Ours) -> None:
+    _, said, status = ours.start("pub", "-t", "a", "-f", "/no/such/file").end()
+    assert (status, said.decode()) == (
+        1, "amqtt pub: the file of -f, /no/such/file, cannot be read: no such file or directory\n",
+    )

@@ -1,5 +1,6 @@
 """`amqtt certs dev`: a Certification Authority of one's own and a server certificate, to try out TLS."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ def dev(
     days: Annotated[
         int, typer.Option("--days", metavar="N", min=1, max=825, help="How long they are valid.")
     ] = 90,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Make a CA and a server certificate for development; a CA that is in the folder is used again.
 
@@ -50,20 +52,28 @@ def dev(
     except OSError as error:
         typer.echo(f"amqtt: {error.filename} cannot be written: {error.strerror}", err=True)
         raise typer.Exit(1) from None
-    for path in (authority.certificate, *(part for pair in made for part in pair)):
+    written = [str(path) for path in (authority.certificate, *(part for pair in made for part in pair))]
+    if as_json:
+        typer.echo(json.dumps({"written": written, "listener": _listener(folder)}, indent=2))
+        return
+    for path in written:
         typer.echo(f"written: {path}", err=True)
     typer.echo(_advice(folder))
 
 
+def _listener(folder: Path) -> dict[str, str]:
+    """A Listener that uses them."""
+    here = os.path.abspath(folder)
+    return {
+        "type": "tcp", "bind": "localhost:8883", "ssl": "on",
+        "certfile": f"{here}/server{CERTIFICATE}", "keyfile": f"{here}/server{KEY}",
+    }
+
+
 def _advice(folder: Path) -> str:
     here = os.path.abspath(folder)
+    keys = "".join(f"        {key}: {value}\n" for key, value in _listener(folder).items())
     return (
-        "listeners:\n"
-        "    default:\n"
-        "        type: tcp\n"
-        "        bind: localhost:8883\n"
-        "        ssl: on\n"
-        f"        certfile: {here}/server{CERTIFICATE}\n"
-        f"        keyfile: {here}/server{KEY}\n"
+        f"listeners:\n    default:\n{keys}"
         f"# mosquitto_pub --cafile {here}/ca{CERTIFICATE} -h localhost -p 8883 -t test -m hello"
     )

@@ -67,6 +67,12 @@ class Connecting:
         typer.Option("-L", "--url", help="mqtt(s)://user:password@host:port/topic, or ws(s)://host/path."),
     ] = None
     unix: Annotated[str | None, typer.Option(metavar="PATH", help="A Unix socket in place of TCP.")] = None
+    websocket: Annotated[
+        bool, typer.Option("--ws", help="MQTT over WebSocket at /mqtt; for another path, -L ws://host/path.")
+    ] = False
+    nodelay: Annotated[
+        bool, typer.Option("--nodelay", help="Send small packets at once, as is always done.")
+    ] = False
     version: Annotated[
         str, typer.Option("-V", "--protocol-version", help="mqttv5, mqttv311 or mqttv31.")
     ] = "mqttv5"
@@ -124,7 +130,7 @@ class Connecting:
         if version is None:
             raise ValueError(f"-V is mqttv5, mqttv311 or mqttv31, not {self.version}")
         secure = self.use_os_certs or self.cafile or self.capath or self.cert
-        url = self._url("mqtts" if secure else "mqtt")
+        url = self._url(bool(secure))
         options: dict[str, Any] = {
             "client_id": self._client_id(name), "version": version, "keep_alive": self.keep_alive,
             "username": self.username, "password": self.password, "will": self._will(version),
@@ -139,12 +145,15 @@ class Connecting:
             options["tls"] = self._tls()
         return Client(url, reconnect=reconnect, **options)
 
-    def _url(self, scheme: str) -> str:
+    def _url(self, secure: bool) -> str:
         if self.unix is not None:
             return f"unix://{Path(self.unix).absolute()}"
         if self.url is None:
             host = f"[{self.host}]" if ":" in self.host else self.host
-            return f"{scheme}://{host}" + (f":{self.port}" if self.port is not None else "")
+            where = host if self.port is None else f"{host}:{self.port}"
+            if self.websocket:
+                return f"{'wss' if secure else 'ws'}://{where}/mqtt"
+            return f"{'mqtts' if secure else 'mqtt'}://{where}"
         parts = urlsplit(self.url)
         if parts.scheme in ("mqtt", "mqtts"):
             return f"{parts.scheme}://{parts.netloc}"

@@ -1,5 +1,6 @@
 """`amqtt passwd`: the users of a password file. A password is never an argument and never shown."""
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -20,6 +21,9 @@ User = Annotated[str, typer.Argument(metavar="USER", help="The user name.")]
 Stdin = Annotated[
     bool, typer.Option("--stdin", help="Read the password as one line of standard input, without asking.")
 ]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON, an object a line.")]
 
 
 @app.command()
@@ -52,11 +56,14 @@ def remove(file: File, user: User) -> None:
 
 
 @app.command()
-def verify(file: File, user: User, stdin: Stdin = False) -> None:
+def verify(file: File, user: User, stdin: Stdin = False, as_json: Json = False) -> None:
     """Say whether a password is right: exit status 0, or 1 if it is wrong."""
     lines = _read(file)
-    _verified(lines, user, stdin)
-    typer.echo("The password is right.")
+    stored, _ = _verified(lines, user, stdin)
+    if as_json:
+        typer.echo(json.dumps({"user": user, "right": True, "weakness": stored.weakness or None}))
+    else:
+        typer.echo("The password is right.")
     _tell_mistakes(lines)
 
 
@@ -65,12 +72,14 @@ def upgrade(
     file: File,
     user: Annotated[str | None, typer.Argument(metavar="[USER]", help="Whose line to write anew.")] = None,
     stdin: Stdin = False,
+    as_json: Json = False,
 ) -> None:
     """Say which lines have a weak hash; with USER, check the password and write that line anew."""
     lines = _read(file)
     if user is None:
         for number, name, weakness in lines.weak():
-            typer.echo(f"{file}:{number}: {name}: {weakness}")
+            found = {"line": number, "user": name, "weakness": weakness}
+            typer.echo(json.dumps(found) if as_json else f"{file}:{number}: {name}: {weakness}")
         _tell_mistakes(lines)
         return
     stored, password = _verified(lines, user, stdin)

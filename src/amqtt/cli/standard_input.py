@@ -53,5 +53,11 @@ async def everything() -> bytes:
 
 
 def file_content(path: Path) -> bytes:
-    """What is in a file; `-` is standard input."""
-    return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    """What is in a file; `-` is standard input. ValueError where it cannot be read."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ValueError(f"the file of -f, {path}, cannot be read: {reason}") from None
