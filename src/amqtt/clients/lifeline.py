@@ -111,7 +111,9 @@ class Lifeline:
         settings = self._settings
         connection = await self._door.open(self, self._turn, settings)
         if connection.closed.done():
-            raise ConnectError(f"cannot connect to {self._door.address}: the Server closed it at once")
+            raise ConnectError(
+                f"cannot connect to {self._door.address}: the Server closed it at once{self._door.doubt}"
+            )
         self._connection = connection
         answer: asyncio.Future[Connack] = self._loop.create_future()
         self._answer = answer
@@ -309,7 +311,8 @@ class Lifeline:
         code = ending.reason_code if ending.refused else None
         address = self._door.address
         what = f"{address} refuses the client" if ending.refused else f"cannot connect to {address}"
-        error = ConnectError(f"{what}: {ending.reason}", reason_code=code)
+        doubt = "" if ending.refused else self._door.doubt
+        error = ConnectError(f"{what}: {ending.reason}{doubt}", reason_code=code)
         error.server_reference = ending.server_reference
         if code is not None:
             error.return_code = RETURN_CODES.get(code)

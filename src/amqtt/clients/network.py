@@ -168,10 +168,15 @@ class NetworkConnection(asyncio.BufferedProtocol):
             self.transport.pause_reading()
 
 
+_UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
+"""OpenSSL's numbers for a certificate that signed itself, and for one whose CA is not known."""
+
+
 def sentence(fault: BaseException) -> str:
     """What went wrong, in words."""
     if isinstance(fault, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {fault.verify_message}"
+        advice = "; name its CA (cafile)" if fault.verify_code in _UNKNOWN_ISSUER else ""
+        return f"its certificate is not trusted: {fault.verify_message}{advice}"
     if isinstance(fault, ssl.SSLError) and fault.reason:
         return fault.reason.replace("_", " ").lower()
     if isinstance(fault, socket.gaierror):
@@ -179,6 +184,8 @@ def sentence(fault: BaseException) -> str:
     text = str(fault)
     if isinstance(fault, OSError):
         # asyncio says the address again, and of several addresses all that happened.
+        if isinstance(fault, ConnectionResetError) and not text:
+            return "connection reset by peer"
         number = fault.errno or next((int(each) for each in _ERRNO.findall(text)), None)
         text = os.strerror(number) if number else text
     return (text or type(fault).__name__).strip().lower()

@@ -15,6 +15,14 @@ from amqtt.sessions.link import Turn
 HAPPY_EYEBALLS = 0.25
 """Seconds after which the next address of a host is tried beside the first (RFC 8305)."""
 
+def _answers_something_else(failed: Exception) -> bool:
+    """Whether somebody is there who does not understand what he is told."""
+    if isinstance(failed, ssl.SSLError):
+        return not isinstance(failed, ssl.SSLCertVerificationError)
+    return isinstance(failed, (ConnectionResetError, ConnectionAbortedError)) or type(failed) in (
+        ConnectionError, ValueError,
+    )
+
 
 class Door:
     """How to reach one Server: its address, the TLS, and what a WebSocket handshake says besides."""
@@ -35,6 +43,15 @@ class Door:
             self._context = options
         elif tls is not None:
             raise ValueError("TLS is for mqtts:// and wss:// addresses; this one is not encrypted")
+
+    @property
+    def doubt(self) -> str:
+        """What to ask oneself where a port answers with something else than what was expected."""
+        if self.address.secure:
+            return "; does this port speak TLS?"
+        if self.address.transport == "tcp":
+            return "; is this a port for TLS (mqtts://) or for WebSocket (ws://)?"
+        return "; is this a port for WebSocket?" if self.address.transport == "ws" else ""
 
     async def open(self, receiver: Receiver, turn: Turn, settings: ClientSettings) -> NetworkConnection:
         """A Network Connection that is ready for CONNECT; ConnectError says why there is none."""
@@ -58,7 +75,8 @@ class Door:
             raise ConnectError(f"cannot connect to {self.address}: no answer within {seconds:g} s") from None
         except (OSError, ValueError) as failed:
             connection.abort()
-            raise ConnectError(f"cannot connect to {self.address}: {sentence(failed)}") from failed
+            why = sentence(failed) + (self.doubt if _answers_something_else(failed) else "")
+            raise ConnectError(f"cannot connect to {self.address}: {why}") from failed
         except BaseException:
             connection.abort()
             raise

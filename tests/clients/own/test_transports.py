@@ -87,8 +87,19 @@ async def test_a_client_shows_its_certificate(served: Served, authority: Authori
 
 
 async def test_a_websocket_needs_a_websocket_at_the_other_end(served: Served, client_of: Make) -> None:
-    with pytest.raises(ConnectError, match="cannot connect to localhost"):
+    with pytest.raises(ConnectError, match=r"cannot connect to localhost.*is this a port for WebSocket"):
         await client_of(f"ws://localhost:{served.port('tcp')}", connect_timeout=5.0).connect()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "port", "asked"),
+    [("mqtt", "ws", "for WebSocket"), ("mqtt", "tls", "for TLS"), ("mqtts", "tcp", "port speak TLS")],
+)
+async def test_another_kind_of_port_is_suspected(
+    served: Served, client_of: Make, scheme: str, port: str, asked: str
+) -> None:
+    with pytest.raises(ConnectError, match=asked):
+        await client_of(f"{scheme}://localhost:{served.port(port)}", connect_timeout=5.0).connect()
 
 
 @pytest.mark.parametrize(
