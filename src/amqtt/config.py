@@ -14,6 +14,7 @@ from amqtt.server.settings import ServerSettings
 from amqtt.store.settings import PersistenceSettings
 
 DEFAULT_LISTENER = "default"
+_OURS = {"auth_anonymous", "auth_file", "auth_scram"}
 NAMED_SLOWEST = 5
 """Clients that are named as the slowest, where nobody says how many: as many as one looks after."""
 
@@ -132,7 +133,18 @@ class Config:
             return "Whoever the plugins of the configuration accept may connect"
         if self.admits_anyone:
             return "Anyone who reaches a listener may connect"
-        return f"Whoever is accepted by {', '.join(asked)} may connect" if asked else "Nobody may connect"
+        if asked == ("auth_anonymous",):
+            return "Whoever states a user name may connect, unchecked"
+        if set(asked) - _OURS:
+            return f"Whoever is accepted by {', '.join(asked)} may connect"
+        files = [
+            str(file) for name, file in (
+                ("auth_file", self.auth.password_file), ("auth_scram", self.auth.scram_file),
+            ) if name in asked and file is not None
+        ]
+        if not files:
+            return "Nobody may connect"
+        return f"Whoever has a password in {' or '.join(files)} may connect"
 
 
 def concerns(config: Config) -> list[str]:

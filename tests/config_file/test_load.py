@@ -215,7 +215,13 @@ def test_the_warning_shows_the_lines_to_add() -> None:
     [
         ({"allow-anonymous": True}, "Anyone who reaches a listener may connect"),
         ({"plugins": []}, "Nobody may connect"),
-        ({"plugins": ["auth_file"], "password-file": "p"}, "Whoever is accepted by auth_file may connect"),
+        ({"plugins": ["auth_file"], "password-file": "p"}, "Whoever has a password in p may connect"),
+        ({"allow-anonymous": False, "password-file": "p"}, "Whoever has a password in p may connect"),
+        ({"password-file": "p", "scram-file": "s", "allow-anonymous": False},
+         "Whoever has a password in p or s may connect"),
+        ({"allow-anonymous": False}, "Nobody may connect"),
+        ({"plugins": ["auth_anonymous"], "allow-anonymous": False},
+         "Whoever states a user name may connect, unchecked"),
     ],
 )
 def test_one_sentence_says_who_may_connect(auth: dict[str, Any], sentence: str) -> None:

@@ -192,7 +192,7 @@ def _in_words(summary: dict[str, Any]) -> str:
         f"in {summary['seconds']} s: {summary['per_second']:,} per second, {lost}{repeated}\n"
         f"latency: median {latency['median']} ms, 99 of 100 within {latency['p99']} ms, "
         f"longest {latency['longest']} ms\n"
-        f"({summary['pairs']} publishers, {summary['fan_out']} subscribers each, "
+        f"(publishers: {summary['pairs']}, subscribers of each: {summary['fan_out']}, "
         f"{summary['under_way']} messages of each under way; the client's own time is in all of it)"
     )
 

@@ -46,7 +46,9 @@ def convert_mosquitto(
 def _summary(missed: int) -> str:
     if not missed:
         return "everything was carried over"
-    return f"{missed} setting{'s were' if missed > 1 else ' was'} not carried over as it was"
+    if missed == 1:
+        return "1 setting was not carried over as it was"
+    return f"{missed} settings were not carried over as they were"
 
 
 def _yaml(file: Path, conversion: Conversion) -> str:
