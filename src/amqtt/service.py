@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from amqtt.config_file import load
 from amqtt.embedded import EmbeddedSubscription, Publication, message_to_publish
 from amqtt.errors import BrokerError, StoreError
 from amqtt.message import Message
+from amqtt.net.certificates import concerns_of
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
@@ -275,6 +277,7 @@ class Service:
     def _announce(self) -> None:
         for notice in self.config.notices:
             logger.warning("%s", notice)
+        self._announce_certificates()
         for name, listener in self._listeners.items():
             for address in listener.addresses:
                 logger.info("Listener %s (%s) listens on %s", name, listener.settings.type, _written(address))
@@ -284,6 +287,11 @@ class Service:
         logger.info("%s", self.config.who_may_connect)
         if self._keeping is not None:
             logger.info("Sessions and retained messages are kept in %s", self._keeping.file)
+
+    def _announce_certificates(self) -> None:
+        for name, settings in self.config.listeners.items():
+            for concern in () if settings.tls is None else concerns_of(settings.tls, time.time()):
+                logger.warning("listeners.%s: %s", name, concern)
 
     def reload(self, config: Config | Mapping[str, object] | str | Path | None = None) -> Sequence[str]:
         """Read the configuration again, or another one, and go by it: users, rules, certificates, limits.
@@ -315,6 +323,7 @@ class Service:
         self._server.adopt(_with_memory(new.server))
         self._house.limits = self._server.limits
         renew_permissions(self._server.realm, authenticator)
+        self._announce_certificates()
         if old.sys_interval != new.sys_interval:
             self._end_sys_topics()
             self._begin_sys_topics()

@@ -1,9 +1,11 @@
 """What a configuration means for security, in plain words."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from amqtt.config import Config, concerns, is_local
+from amqtt.net.certificates import concerns_of
 from amqtt.net.settings import ListenerSettings
 
 
@@ -23,8 +25,15 @@ def posture(config: Config) -> Posture:
         {name: _listener(listener) for name, listener in config.listeners.items()},
         config.who_may_connect + ".",
         _topics(config),
-        tuple(concerns(config)),
+        (*concerns(config), *_certificates(config)),
     )
+
+
+def _certificates(config: Config) -> Iterator[str]:
+    """What is of concern about them, as a broker would warn of it."""
+    for name, listener in config.listeners.items():
+        for concern in () if listener.tls is None else concerns_of(listener.tls, time.time()):
+            yield f"listeners.{name}: {concern}"
 
 
 def _listener(listener: ListenerSettings) -> str:
