@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from amqtt.admin import http as subject
 from amqtt.admin.http import LARGEST_REQUEST, MOST_CONNECTIONS, HttpListener
 from amqtt.admin.pages import Answer, Pages
+from support.tls import Authority
 
 REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Ask = Callable[[bytes], Awaitable[bytes]]
@@ -105,12 +107,47 @@ async def test_who_is_too_slow_is_dropped(listener: HttpListener, monkeypatch: p
     writer.close()
 
 
-async def test_more_than_a_bounded_number_is_not_served(listener: HttpListener) -> None:
+async def test_more_than_a_bounded_number_are_not_served_and_who_asks_nothing_makes_room(
+    listener: HttpListener, ask: Ask
+) -> None:
     idle = [await asyncio.open_connection(*listener.addresses[0]) for _ in range(MOST_CONNECTIONS)]
-    reader, writer = await asyncio.open_connection(*listener.addresses[0])
-    assert await unanswered(reader)
-    for _, each in [*idle, (reader, writer)]:
+    assert (await ask(REQUEST)).startswith(b"HTTP/1.1 200 ")
+    assert await unanswered(idle[0][0])
+    reader, writer = idle[-1]
+    writer.write(REQUEST)
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    assert len(listener.connections) < MOST_CONNECTIONS
+    for _, each in idle:
         each.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"])
+async def test_who_is_in_a_tls_handshake_counts_as_anybody_else(authority: Authority, said: bytes) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certfile, authority.keyfile)
+    pages = Pages({"/page": Answer}, frozenset())
+    listener = HttpListener("h", pages, [socket.create_server(("127.0.0.1", 0))])
+    await listener.open(context)
+    strangers = [await asyncio.open_connection(*listener.addresses[0]) for _ in range(3 * MOST_CONNECTIONS)]
+    for _, writer in strangers:
+        writer.write(said)
+    tls = authority.client_context()
+    address = listener.addresses[0]
+    reader, writer = await asyncio.open_connection(*address, ssl=tls, server_hostname="localhost")
+    assert said.startswith(b"GET") or len(listener.connections) == MOST_CONNECTIONS
+    writer.write(REQUEST)
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    assert len(listener.connections) <= MOST_CONNECTIONS
+    await listener.close()
+    for _, each in [*strangers, (reader, writer)]:
+        each.transport.abort()
+    assert not listener.connections
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
 async def test_a_page_that_fails_says_nothing_of_why(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,13 +4,17 @@ import logging
 
 import pytest
 
+from amqtt.observe.lines import JsonLines
 from amqtt.observe.log import EventLog
 from amqtt.server.sys_topics import SysTopics
 from amqtt.wire.packets import Publish
 from support.bench_server import Bench
 from support.clock import StoppedClock
 
-NAMES = ["line\nWARNING forged", "\x1b[31mred", "\r\n", "a\u2028b", "tab\t", "\u202egnp.exe", "x" * 30_000]
+NAMES = [
+    "line\nWARNING forged", "\x1b[31mred", "\r\n", "a\u2028b", "tab\t", "\u202egnp.exe", "x" * 30_000,
+    "\u20ac" * 10_000,
+]
 
 
 def listening(bench: Bench) -> None:
@@ -31,6 +35,7 @@ def test_no_name_forges_or_stretches_a_line(name: str, caplog: pytest.LogCapture
         line = record.getMessage()
         assert line.isprintable()
         assert len(line) < 1000
+        assert len(JsonLines().format(record)) < 20_000
 
 
 def test_a_flood_of_one_kind_is_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:

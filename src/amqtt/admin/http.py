@@ -13,13 +13,15 @@ from websockets.http11 import Request
 from websockets.streams import StreamReader
 
 from amqtt.admin.pages import Answer, Pages, Question
+from amqtt.admin.tls import TlsInMemory
 
 logger = logging.getLogger("amqtt.broker")
 
 DEADLINE: Final = 10.0
 """Seconds from the acceptance of a connection to its end: who is slow holds a socket no longer."""
 MOST_CONNECTIONS: Final = 64
-"""At a time; those beyond are closed at once. Prometheus needs one."""
+"""At a time, those in their TLS handshake among them; one more has the oldest closed, so that nobody
+keeps the others out by asking nothing. Prometheus needs one."""
 LARGEST_REQUEST: Final = 64 * 1024
 """Bytes that are read of a request; browsers send less than a tenth."""
 
@@ -30,22 +32,23 @@ class HttpListener:
     def __init__(self, name: str, pages: Pages, sockets: Sequence[socket.socket]) -> None:
         self.name = name
         self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in sockets]
-        self.connections: set[HttpConnection] = set()
+        self.connections: dict[HttpConnection, None] = {}
         self._pages = pages
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
+        self._tls: ssl.SSLContext | None = None
 
     async def open(self, tls: ssl.SSLContext | None = None) -> None:
         """Answer from now on."""
+        self._tls = tls
         loop = asyncio.get_running_loop()
-        handshake = None if tls is None else DEADLINE
         for each in self._sockets:
-            self._servers.append(
-                await loop.create_server(self._connect, sock=each, ssl=tls, ssl_handshake_timeout=handshake)
-            )
+            self._servers.append(await loop.create_server(self._connect, sock=each))
 
     def _connect(self) -> "HttpConnection":
-        return HttpConnection(self._pages, self.connections)
+        return HttpConnection(
+            self._pages, self.connections, None if self._tls is None else TlsInMemory(self._tls)
+        )
 
     async def close(self) -> None:
         """Answer no more, and end what is going on."""
@@ -63,10 +66,13 @@ class HttpListener:
 class HttpConnection(asyncio.Protocol):
     """One connection: its one request is read, answered, and it is over."""
 
-    def __init__(self, pages: Pages, connections: "set[HttpConnection]") -> None:
+    def __init__(
+        self, pages: Pages, connections: "dict[HttpConnection, None]", tls: TlsInMemory | None
+    ) -> None:
         self.gone = asyncio.Event()
         self._pages = pages
         self._connections = connections
+        self._tls = tls
         self._reader = StreamReader()
         self._request = Request.parse(self._reader.read_line)
         self._read = 0
@@ -78,21 +84,39 @@ class HttpConnection(asyncio.Protocol):
         """It was accepted."""
         # uvloop's transports are none of asyncio's by class.
         self._transport = cast("asyncio.Transport", transport)
-        if len(self._connections) >= MOST_CONNECTIONS:
-            self._transport.abort()
-            return
-        self._connections.add(self)
+        while len(self._connections) >= MOST_CONNECTIONS:
+            next(iter(self._connections)).abort()
+        self._connections[self] = None
         self._deadline = asyncio.get_running_loop().call_later(DEADLINE, self.abort)
 
     def abort(self) -> None:
         """End it now."""
+        self._connections.pop(self, None)
         if self._transport is not None:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Some of the request arrived."""
+        """Some of the request arrived, or of the TLS handshake before it."""
         if self._answered:
             return
+        if self._tls is not None:
+            data = self._opened(self._tls, data)
+        if data:
+            self._take(data)
+
+    def _opened(self, tls: TlsInMemory, data: bytes) -> bytes:
+        said = b""
+        try:
+            said = tls.opened(data)
+        except OSError:
+            self._answered = True
+        if self._transport is not None:
+            self._transport.write(tls.to_send())
+            if self._answered:
+                self._transport.close()
+        return said
+
+    def _take(self, data: bytes) -> None:
         self._read += len(data)
         self._reader.feed_data(data)
         try:
@@ -108,7 +132,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
-        self._connections.discard(self)
+        self._connections.pop(self, None)
         self.gone.set()
         if self._deadline is not None:
             self._deadline.cancel()
@@ -138,7 +162,8 @@ class HttpConnection(asyncio.Protocol):
         lines = [f"HTTP/1.1 {answer.status.value} {answer.status.phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode()
-        self._transport.write(head if method == "HEAD" else head + body)
+        said = head if method == "HEAD" else head + body
+        self._transport.write(said if self._tls is None else self._tls.closed(said))
         self._transport.close()
 
 

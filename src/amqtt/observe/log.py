@@ -30,6 +30,8 @@ _FAILED: Final = 0x80
 _EXPECTED: Final = frozenset({ReasonCode.SERVER_SHUTTING_DOWN, ReasonCode.USE_ANOTHER_SERVER})
 """The whole Server ends, which has a line of its own."""
 _NO_PEER: Final = Peer()
+_LONGEST_FIELD: Final = 1024
+"""Characters of a field: a line holds no more of what a peer chose, however it is written."""
 
 
 def log_events(events: Events, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,6 +60,10 @@ def _why(reason_code: int, reason: str) -> str:
     return f"{said} (0x{reason_code:02X})" if said == name else f"{said} (0x{reason_code:02X}, {name})"
 
 
+def _cut(value: object) -> object:
+    return value[:_LONGEST_FIELD] if isinstance(value, str) else value
+
+
 def _fields(event: ClientDisconnected | ConnectionRefused) -> dict[str, object]:
     return {"reason": event.reason, "reason_code": int(event.reason_code)}
 
@@ -83,7 +89,7 @@ class EventLog:
             return
         left_out = self._pace.left_out(kind)
         where = {"address": peer.address, "port": peer.port, "listener": peer.listener}
-        extra = {"event": kind, **where, **fields}
+        extra = {"event": kind, **where, **{name: _cut(value) for name, value in fields.items()}}
         if left_out:
             extra["left_out"] = left_out
             text = f"{text} (and {left_out} more lines like this that are left out)"
