@@ -9,6 +9,8 @@ import pytest
 from amqtt.wire.packets import (
     MQTT_5,
     Packet,
+    Pingreq,
+    Pingresp,
     Publish,
     Suback,
     Subscribe,
@@ -92,3 +94,57 @@ def test_what_one_client_has_costs_the_others_nothing() -> None:
         client.publish("mine", b"warm")
         costs.append(work_of(client, Publish("mine", b"x")))
     assert costs[1] <= costs[0]
+
+
+def test_who_subscribes_to_very_much_goes_on_in_the_next_turn_and_nobody_waits_for_it() -> None:
+    bench = Bench()
+    greedy = [bench.connected(f"greedy{number}") for number in range(5)]
+    idle = bench.connected("idle")
+    for client in greedy:
+        client.goes_on = False
+        filters = [f"{client.state.client_id}/{number}" for number in range(1000)]
+        packets = [Subscribe(1, [SubscriptionRequest(each) for each in filters]), Unsubscribe(2, filters)]
+        client.send(*packets, *packets, Pingreq())
+    answers: dict[BenchClient, list[type[Packet]]] = {client: [] for client in greedy}
+    for _ in range(len(greedy) * 4 + 1):
+        before = sum(map(len, answers.values()))
+        for client in greedy:
+            answers[client] += [type(packet) for packet in client.received()]
+        assert sum(map(len, answers.values())) - before <= 3
+        most, fewest = (choice(map(len, answers.values())) for choice in (max, min))
+        assert most - fewest <= 3
+        idle.send(Pingreq())
+        assert [type(packet) for packet in idle.received()] == [Pingresp]
+        bench.server.tick()
+    assert set(map(tuple, answers.values())) == {(Suback, Unsuback, Suback, Unsuback, Pingresp)}
+    assert not any(client.link.paused for client in greedy)
+    assert len(bench.server.realm.tree) == 0
+
+
+def test_a_packet_that_has_more_filters_than_a_turn_has_one_for_itself() -> None:
+    bench = Bench(maximum_topic_filters=3000)
+    client = bench.connected("c")
+    client.send(*(Subscribe(n, [SubscriptionRequest(f"{n}/{i}") for i in range(2500)]) for n in (1, 2)))
+    assert [type(packet) for packet in client.received()] == [Suback, Suback]
+
+
+def test_a_client_that_leaves_the_line_stops_nobody_behind_it() -> None:
+    bench = Bench()
+    clients = [bench.connected(f"c{number}") for number in range(3)]
+    for client in clients:
+        client.goes_on = False
+        client.send(Subscribe(1, [SubscriptionRequest(f"{client.state.client_id}/{n}") for n in range(1000)]))
+    clients[1].lose()
+    for _ in range(3):
+        bench.server.tick()
+    assert [type(packet) for packet in clients[2].received()] == [Suback]
+    assert len(bench.server.realm.tree) == 2000
+
+
+def test_few_subscriptions_are_made_in_the_turn_in_which_they_are_asked_for() -> None:
+    bench = Bench()
+    for number in range(900):
+        client = bench.connected(f"c{number}")
+        client.goes_on = False
+        client.send(Subscribe(1, [SubscriptionRequest("a")]))
+        assert [type(packet) for packet in client.received()] == [Suback]

@@ -73,6 +73,8 @@ class BenchClient:
         self.state = bench.server.open(self.link, peer or Peer("192.0.2.1", 40000, "bench"))
         self._decoder = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, version)
         self.closed = False
+        self.goes_on = True
+        """Whether what the Server puts off to its next turns is done before `send` returns."""
         self._sent = b""
 
     def _flush(self) -> None:
@@ -88,6 +90,15 @@ class BenchClient:
         data = b"".join(p if isinstance(p, bytes) else encode(p, self.version) for p in packets)
         self.bench.server.received(self.state, data)
         self.bench.turn.flush()
+        if self.goes_on:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Let turns pass for as long as the Server reads no more from it only because of this one."""
+        deadlines = self.bench.server.deadlines
+        while self.link.paused and (when := deadlines.next) is not None and when <= self.bench.turn.now:
+            self.bench.server.tick()
+            self.bench.turn.flush()
 
     def received(self) -> list[Packet]:
         """What the Server has sent since the last time."""

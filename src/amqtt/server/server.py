@@ -31,6 +31,7 @@ from amqtt.server.review import review
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW, ConnectionState
 from amqtt.server.subscribe import subscribe, unsubscribe
+from amqtt.server.subscribing import Subscribing
 from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.journal import Journal
@@ -163,6 +164,7 @@ class Server:
         self._topics = _topic_names(settings.limits)
         self._bounds = _packet_bounds(settings.limits)
         self.realm.deadlines.fault = self._report
+        self._subscribing = Subscribing(self.realm.deadlines, self._go_on)
 
     def adopt(self, settings: ServerSettings) -> None:
         """Go on with other settings: they count for Network Connections and Sessions that begin then."""
@@ -270,7 +272,7 @@ class Server:
         self._act(state, now)
         if state.closed or not state.waiting:
             return
-        if state.pending is not None:
+        if state.pending is not None or state.link.paused:
             # It goes through the meter again with those that follow it.
             unused = state.waiting[:len(state.waiting) - len(packets) + fitting]
             meter.put_back(sum(isinstance(packet, Publish) for packet in unused))
@@ -289,6 +291,12 @@ class Server:
         self.turn.congested = state.link
         self.deadlines.at(until, partial(self._go_on, state))
 
+    def _stand_in_line(self, state: ConnectionState) -> None:
+        """Read no more from a Client that subscribes until it is its turn again."""
+        state.link.paused = True
+        self.turn.congested = state.link
+        self._subscribing.wait(state, self.turn.now)
+
     def _go_on(self, state: ConnectionState, now: float) -> None:
         link = state.link
         link.paused = False
@@ -305,6 +313,10 @@ class Server:
                     verb = VERBS[state.phase].get(type(packet))
                     if verb is None:
                         raise ProtocolError(f"{_name(packet)} is not allowed now")
+                    if not self._subscribing.may(packet, self.turn.now):
+                        state.waiting = packets[at:] + state.waiting
+                        self._stand_in_line(state)
+                        return
                     if realm.events.wants_packets and not isinstance(packet, PublishRun | AcknowledgementRun):
                         realm.events.tell(PacketReceived(state.client_id, packet))
                     if state.asks and _must_wait(state, packet):

@@ -1,0 +1,115 @@
+"""Attack brokers and say how long an idle Client waited meanwhile: `make hostile`, `make hostile ROWS=A1,F1`.
+
+Each attack has a broker of its own and is made twice: what is made once is made by the first, and the
+memory behind the second must be what it was behind the first.
+"""
+
+import argparse
+import asyncio
+import resource
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostile.attacks import ARGON2, SCENARIOS, Scenario
+from hostile.site import Site
+
+MOST_WAITED = 100.0
+"""Milliseconds that an idle Client may wait for its PINGRESP, on a machine that is left alone."""
+MOST_MEMORY = 8.0
+"""MiB by which the memory behind the second attack may differ from that behind the first."""
+REST = 3.0
+"""Seconds for the broker to be alone again: longer than it waits for a peer to close its side."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one attack: milliseconds, and MiB before, at most, behind the first and the second."""
+
+    scenario: Scenario
+    pings: int
+    median: float
+    worst: float
+    before: float
+    peak: float
+    first: float
+    second: float
+    status: int
+    log: str
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with it."""
+        found = []
+        if self.worst > MOST_WAITED:
+            found.append(f"an idle Client waited for {self.worst:.0f} ms")
+        if self.second > self.first + MOST_MEMORY:
+            found.append(f"memory went from {self.first:.1f} to {self.second:.1f} MiB")
+        if self.status:
+            found.append(f"the broker ended with status {self.status}")
+        if "Traceback" in self.log:
+            found.append(f"the log has a traceback:\n{self.log[self.log.index('Traceback'):][:2_000]}")
+        return found
+
+
+async def attacked(scenario: Scenario, seconds: float) -> Outcome:
+    """Make one attack, twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(Path(folder), seconds)
+        config = dict(scenario.config)
+        if "auth" in config:
+            file = Path(folder) / "passwd"
+            file.write_text("".join(f"user{number}:{ARGON2}\n" for number in range(50)))
+            config["auth"] = {"allow-anonymous": True, "password-file": str(file)}
+        await site.start(config, scenario.descriptors)
+        memory = [site.memory()]
+        site.forget_peak()
+        waited = []
+        for _ in range(2):
+            await site.waited()
+            await scenario.attack(site)
+            waited.append(await site.waited())
+            await asyncio.sleep(REST if scenario.row != "F5" else REST + 8)
+            memory.append(site.memory())
+        peak = site.peak()
+        status = await site.stop()
+        log = site.log.read_text(errors="replace")
+    pings = sum(int(seen["pings"]) for seen in waited)
+    median, worst = (max(seen[name] for seen in waited) for name in ("median", "worst"))
+    return Outcome(scenario, pings, median, worst, memory[0], peak, memory[1], memory[2], status, log)
+
+
+def row(outcome: Outcome) -> str:
+    """As a line of a table in Markdown."""
+    made = outcome.scenario
+    return (
+        f"| {made.row} | {made.text} | {outcome.median:.1f} | {outcome.worst:.0f} "
+        f"| {outcome.before:.0f} | {outcome.peak:.0f} | {outcome.first:.0f} | {outcome.second:.0f} |"
+    )
+
+
+def main() -> int:
+    """Attack as the command line says; the exit status."""
+    parser = argparse.ArgumentParser(prog="make hostile", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each attack, of which there are two")
+    parser.add_argument("--rows", default="", help="those whose row begins with one of these: A1,F")
+    wanted = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    print("| Row | Attack | median ms | worst ms | MiB before | at most | after one | after two |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
+    found = []
+    for scenario in SCENARIOS:
+        if not scenario.row.startswith(tuple(wanted.rows.split(","))):
+            continue
+        outcome = asyncio.run(attacked(scenario, wanted.seconds))
+        print(row(outcome), flush=True)
+        found += [f"{scenario.row}: {complaint}" for complaint in outcome.complaints]
+    for complaint in found:
+        print(complaint)
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""A broker in a process of its own, the idle Client beside it, and ways to get at it."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from support.raw_client import MQTT_5, RawClient
+from support.tls import Authority
+
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+class Deaf(asyncio.Protocol):
+    """The other side of one attacking connection: what it is sent is thrown away."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+        self.received = 0
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._writable.set()
+        self.closed.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    async def send(self, data: bytes) -> bool:
+        """Write it when there is room; False: it is closed."""
+        await self._writable.wait()
+        if self.closed.is_set() or self.transport.is_closing():
+            return False
+        self.transport.write(data)
+        await asyncio.sleep(0)
+        return True
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
+class Site:
+    """The broker under attack. `ports` are those of its listeners: tcp, ws, tls, proxied, http."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.seconds = seconds
+        self.ports = {name: free_port() for name in ("tcp", "ws", "tls", "proxied", "http")}
+        self.log = folder / "log"
+        self._folder = folder
+        self._authority = Authority(folder)
+        self._stack = AsyncExitStack()
+
+    def configuration(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        here = {name: {"bind": f"127.0.0.1:{port}"} for name, port in self.ports.items()}
+        listeners: dict[str, Any] = {
+            "default": {"type": "tcp"},
+            "tcp": here["tcp"],
+            "ws": {**here["ws"], "type": "ws"},
+            "tls": {
+                **here["tls"], "ssl": True, "certfile": str(self._authority.certfile),
+                "keyfile": str(self._authority.keyfile),
+            },
+            "proxied": {**here["proxied"], "proxy-from": ["127.0.0.1"]},
+            "http": {**here["http"], "type": "http"},
+        }
+        return {"listeners": listeners, "auth": {"allow-anonymous": True}, **more}
+
+    async def start(self, more: Mapping[str, Any], descriptors: int) -> None:
+        """Start the broker, and the idle Client beside it."""
+        file = self._folder / "amqtt.json.yaml"
+        file.write_text(json.dumps(self.configuration(more)))
+        limit = f"ulimit -n {descriptors or '$(ulimit -Hn)'} && exec " + " ".join(
+            (sys.executable, "-m", "amqtt", "-c", str(file))
+        )
+        with self.log.open("wb") as log:
+            self.broker = await asyncio.create_subprocess_exec(
+                "sh", "-c", limit, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "HOME": str(self._folder)},
+            )
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    (await self.open()).abort()
+                    break
+                except ConnectionError:
+                    await asyncio.sleep(0.05)
+        self.idle = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hostile.idle", "127.0.0.1", str(self.ports["tcp"]),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        await self.waited()
+
+    async def stop(self) -> int:
+        """End both; the broker's exit status."""
+        if self.idle.returncode is None:
+            self.idle.terminate()
+            await self.idle.wait()
+        self.broker.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            return await self.broker.wait()
+
+    async def waited(self) -> dict[str, float]:
+        """What the idle Client saw since this was asked last."""
+        assert self.idle.stdin is not None
+        assert self.idle.stdout is not None
+        self.idle.stdin.write(b"\n")
+        async with asyncio.timeout(PATIENCE):
+            line = await self.idle.stdout.readline()
+        seen: dict[str, float] = json.loads(line) if line else {"pings": 0, "worst": float("inf"), "median": 0}
+        return seen
+
+    def memory(self) -> float:
+        """MiB of it that are resident."""
+        return self._status("VmRSS:")
+
+    def peak(self) -> float:
+        """MiB that were resident at most since `forget_peak`."""
+        return self._status("VmHWM:")
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.broker.pid}/clear_refs").write_text("5")
+
+    def _status(self, name: str) -> float:
+        for line in Path(f"/proc/{self.broker.pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) / 1024
+        raise OSError("the operating system does not say how much memory is resident")
+
+    # -- ways in
+
+    async def open(self, listener: str = "tcp") -> Deaf:
+        """A connection that reads and forgets."""
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(Deaf, "127.0.0.1", self.ports[listener])
+        return made
+
+    async def crowd(self, size: int, listener: str = "tcp") -> list[Deaf]:
+        """So many of them."""
+        return [await self.open(listener) for _ in range(size)]
+
+    @asynccontextmanager
+    async def client(self, client_id: str, version: int = MQTT_5, **options: Any) -> AsyncIterator[RawClient]:
+        """A Client that was accepted."""
+        made = await RawClient.open(("127.0.0.1", self.ports["tcp"]), version)
+        await made.connect(client_id, **options)
+        try:
+            yield made
+        finally:
+            made.abort()
+
+    def over(self, begun: float) -> bool:
+        """Whether the time of an attack that began then is over."""
+        return asyncio.get_running_loop().time() - begun > self.seconds
