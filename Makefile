@@ -5,6 +5,7 @@
 # make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
 # make fuzz MINUTES=10 TARGET=packets   look for bytes that must not do what they do
 # make soak MINUTES=10   2,000 Clients come and go; what grows without end fails
+# make hostile ROWS=A1,F   attacks, and how long an idle Client waits meanwhile; on a machine that is left alone
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
@@ -52,7 +53,7 @@ test: $(TEST) system-packages $(CLIENTS)/.ready
 check: $(TEST)
 	$(PY) -m ruff check
 	$(PY) -m mypy
-	$(PY) -m mypy tests/support tests/simulation tests/fuzz tests/soak --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
+	$(PY) -m mypy tests/support tests/simulation tests/fuzz tests/soak tests/hostile --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --disable-error-code union-attr
 	$(VENV)/bin/lint-imports
 
 pytest: pytest-pure pytest-compiled
@@ -65,7 +66,7 @@ pytest-pure: $(TEST) $(BUILT)
 pytest-compiled: $(TEST) $(BUILT)
 	AMQTT_FORM=compiled $(PY) -m pytest $(SHARED_OUT)
 
-.PHONY: simulate fuzz soak
+.PHONY: simulate fuzz soak hostile
 simulate: $(TEST)
 	PYTHONPATH=src:tests $(PY) -m simulation $(or $(SEED),$(SEEDS),0:10000)
 
@@ -76,6 +77,9 @@ fuzz: $(TEST)
 
 soak: $(TEST) $(BUILT)
 	PYTHONPATH=tests $(PY) -m soak --minutes $(or $(MINUTES),10)
+
+hostile: $(TEST) $(BUILT)
+	PYTHONPATH=tests $(PY) -m hostile --seconds $(or $(SECONDS),5) $(if $(ROWS),--rows $(ROWS))
 
 bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto

@@ -23,10 +23,13 @@ class Peer:
     Listener that accepted it, `certificate` the verified TLS client certificate as
     `ssl.SSLSocket.getpeercert()` returns it, None without one. `tls` is the `ssl.SSLObject`, for
     those who need more than that; None where there is no TLS.
+
+    `secure` says that nobody on the network can listen. `proxied` says that it came through a proxy
+    (PROXY protocol), whose word `address` is then; `secure` is too, or is of the way from there.
     """
 
     __slots__ = (
-        "__weakref__", "address", "certificate", "listener", "port", "secure", "tls", "transport",
+        "__weakref__", "address", "certificate", "listener", "port", "proxied", "secure", "tls", "transport",
     )
 
     def __init__(
@@ -38,6 +41,7 @@ class Peer:
         secure: bool = False,
         certificate: dict[str, object] | None = None,
         tls: object = None,
+        proxied: bool = False,
     ) -> None:
         self.address = address
         self.port = port
@@ -46,6 +50,7 @@ class Peer:
         self.secure = secure
         self.certificate = certificate
         self.tls = tls
+        self.proxied = proxied
 
 
 class Password(bytes):
@@ -140,6 +145,11 @@ class AuthenticationExchange(ABC):
 
     The same exchange serves CONNECT and re-authentication: each starts a new one.
     """
+
+    @property
+    def user(self) -> str | None:
+        """Who the Client says it is, as soon as its data tell; failed logins count by this name."""
+        return None
 
     @abstractmethod
     def step(

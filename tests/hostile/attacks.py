@@ -147,7 +147,8 @@ async def deep_topics(site: Site) -> None:
         deep = "/" * 199 if number % 4 else "/" * 65_535
         await made.send(
             written(
-                Publish(deep, b"x", 0, True), Subscribe(1, [SubscriptionRequest(deep), SubscriptionRequest("#")])
+                Publish(deep, b"x", 0, True),
+                Subscribe(1, [SubscriptionRequest(deep), SubscriptionRequest("#")]),
             )
         )
         made.abort()
@@ -220,7 +221,8 @@ async def take_over(site: Site) -> None:
         made = await inside(site, "one", clean=False, will=will, session_expiry_interval=60)
         await made.send(
             written(
-                Subscribe(1, [SubscriptionRequest("#", 1)]), Publish("news", b"%d" % number, 1, packet_id=1)
+                Subscribe(1, [SubscriptionRequest("#", 1)]),
+                Publish("news", b"%d" % number, 1, packet_id=1),
             )
         )
         if random.random() < 0.3:
@@ -261,10 +263,10 @@ async def wrong_passwords(site: Site) -> None:
 @scenario("E1, E2, E3", "WebSocket: endless fragments, frames of 2^63 bytes, pings, text, garbage")
 async def websocket(site: Site) -> None:
     first = frame(BINARY, hello("w"))
-    endless = frame(BINARY, b"\xc0\x00" * 500, last=False) + frame(CONTINUATION, bytes(60_000), last=False) * 20
+    endless = frame(BINARY, b"\xc0\x00", last=False) + frame(CONTINUATION, bytes(60_000), last=False) * 20
     bad = [
-        b"\x82\xff\x7f" + b"\xff" * 7 + bytes(4), first + endless, frame(PING, bytes(125)) * 500, frame(1, b"x"),
-        frame(BINARY, bytes(1000), reserved=4), bytes(50_000), first + frame(PING, b"x") * 5_000,
+        b"\x82\xff\x7f" + b"\xff" * 7 + bytes(4), first + endless, frame(PING, bytes(125)) * 500,
+        frame(1, b"x"), frame(BINARY, bytes(1000), reserved=4), bytes(50_000), first + frame(PING, b"x") * 5_000,
     ]
 
     async def one(number: int) -> None:
@@ -290,7 +292,8 @@ def client_hello() -> bytes:
 
 @scenario("E5", "900 strangers on TCP, TLS, WebSocket and PROXY send a byte now and then")
 async def slowly(site: Site) -> None:
-    stages = {"tcp": hello("slow"), "tls": client_hello(), "ws": UPGRADE, "proxied": b"PROXY UNKNOWN\r\n" + hello("s")}
+    proxied = b"PROXY UNKNOWN\r\n" + hello("s")
+    stages = {"tcp": hello("slow"), "tls": client_hello(), "ws": UPGRADE, "proxied": proxied}
     crowd = [(said, each) for name, said in stages.items() for each in await site.crowd(225, name)]
     begun = asyncio.get_running_loop().time()
     for at in count():
@@ -309,8 +312,8 @@ async def handshakes(site: Site) -> None:
     async def one(_: int) -> None:
         made = await site.open("tls")
         await made.send(said)
-        while not made.received and not made.closed.is_set():
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(30):
+            await made.answered.wait()
         made.abort()
 
     await again_and_again(site, one)
@@ -375,10 +378,7 @@ async def never_read(site: Site) -> None:
 @scenario("F3", "100,000 retained messages, and 20 Clients that ask for all of them over and over")
 async def retained(site: Site) -> None:
     publisher = await inside(site, "publisher")
-    for at in range(0, 100_000, 500):
-        await publisher.send(
-            written(*(Publish(f"r/{number % 100}/{number}", b"x" * 20, 0, True) for number in range(at, at + 500)))
-        )
+    await _retain(publisher, b"x" * 20)
     ask = written(Subscribe(1, [SubscriptionRequest("#")]))
     crowd = [await inside(site, f"greedy{number}") for number in range(20)]
 
@@ -387,11 +387,14 @@ async def retained(site: Site) -> None:
         await asyncio.sleep(0.05)
 
     await again_and_again(site, one, 20)
-    for at in range(0, 100_000, 500):
-        await publisher.send(
-            written(*(Publish(f"r/{number % 100}/{number}", b"", 0, True) for number in range(at, at + 500)))
-        )
+    await _retain(publisher, b"")
     leave([*crowd, publisher])
+
+
+async def _retain(publisher: Deaf, payload: bytes) -> None:
+    for at in range(0, 100_000, 500):
+        topics = [f"r/{number % 100}/{number}" for number in range(at, at + 500)]
+        await publisher.send(written(*(Publish(topic, payload, 0, True) for topic in topics)))
 
 
 @scenario(
@@ -401,7 +404,8 @@ async def retained(site: Site) -> None:
 async def hoarded_messages(site: Site) -> None:
     for number in range(500):
         made = await inside(site, f"away{number}", clean=False, session_expiry_interval=8)
-        await made.send(written(Subscribe(1, [SubscriptionRequest(f"a/{number}", 1), SubscriptionRequest("all", 1)])))
+        filters = [SubscriptionRequest(each, 1) for each in (f"a/{number}", "all")]
+        await made.send(written(Subscribe(1, filters)))
         made.transport.close()
     publisher = await inside(site, "publisher")
 
@@ -439,7 +443,7 @@ async def _endlessly(made: Deaf, block: bytes) -> None:
         pass
 
 
-@scenario("F9, F10", "names with line feeds, escapes and 60 KiB, and packets that are worth a line of the log")
+@scenario("F9, F10", "names with line feeds, escapes, 60 KiB, and packets that are worth a line of the log")
 async def names(site: Site) -> None:
     async def one(number: int) -> None:
         name = ("line\nWARNING forged", "\x1b[31mred", "\u20ac" * 15_000, f"random {number}")[number % 4]

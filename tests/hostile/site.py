@@ -28,7 +28,8 @@ class Deaf(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
-        self.received = 0
+        self.answered = asyncio.Event()
+        """It was sent something, or is closed."""
         self._writable = asyncio.Event()
         self._writable.set()
         self.transport: asyncio.Transport
@@ -38,10 +39,11 @@ class Deaf(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self.received += len(data)
+        self.answered.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._writable.set()
+        self.answered.set()
         self.closed.set()
 
     def pause_writing(self) -> None:
@@ -109,7 +111,7 @@ class Site:
                 except ConnectionError:
                     await asyncio.sleep(0.05)
         self.idle = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hostile.idle", "127.0.0.1", str(self.ports["tcp"]),
+            sys.executable, "-m", "hostile.idle", "127.0.0.1", str(self.ports["tcp"]), str(self.broker.pid),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
@@ -131,7 +133,8 @@ class Site:
         self.idle.stdin.write(b"\n")
         async with asyncio.timeout(PATIENCE):
             line = await self.idle.stdout.readline()
-        seen: dict[str, float] = json.loads(line) if line else {"pings": 0, "worst": float("inf"), "median": 0}
+        nothing = {"pings": 0.0, **dict.fromkeys(("worst", "median", "at_work"), float("inf"))}
+        seen: dict[str, float] = json.loads(line) if line else nothing
         return seen
 
     def memory(self) -> float:

@@ -36,6 +36,16 @@ async def test_the_announced_client_takes_the_place_of_the_proxy(site, size):
     assert await asyncio.wait_for(reader.readexactly(200_000), 10) == bytes(200_000)
 
 
+@pytest.mark.parametrize("flags", [0, 1])
+async def test_the_peer_is_as_secure_as_the_proxy_says(site, flags):
+    reader, writer = await site.connect(await site.port(proxy_from=LOOPBACK))
+    body = bytes((127, 0, 0, 1, 127, 0, 0, 1, 0, 1, 0, 1)) + b"\x20\0\x05" + bytes((flags, 0, 0, 0, 0))
+    writer.write(SIGNATURE + b"\x21\x11\0" + bytes((len(body),)) + body + b"hello")
+    assert await asyncio.wait_for(reader.readexactly(5), 10) == b"hello"
+    peer = site.server.states[0].peer
+    assert (peer.address, peer.proxied, peer.secure) == ("127.0.0.1", True, bool(flags))
+
+
 async def test_a_proxy_that_speaks_for_itself_is_the_peer(site):
     reader, writer = await site.connect(await site.port(proxy_from=LOOPBACK))
     writer.write(SIGNATURE + b"\x20\0\0\0" + b"health")

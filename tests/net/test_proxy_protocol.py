@@ -137,3 +137,14 @@ def test_both_versions_say_the_same(address: IPv4Address, port: int, behind: byt
     one = proxy_header(f"PROXY TCP4 {address} 127.0.0.1 {port} 1883\r\n".encode() + behind)
     two = proxy_header(version_2(addresses_4(str(address), port)) + behind)
     assert (one.address, one.port) == (two.address, two.port) == (str(address), port)
+
+
+@pytest.mark.parametrize(("value", "secure"), [
+    (b"\x01\0\0\0\0" + vector(0x21, b"TLSv1.3"), True), (b"\x07\0\0\0\0", True), (b"\x01", True),
+    (b"\x00\0\0\0\0", False), (b"\x06\0\0\0\0", False), (b"", False),
+])
+def test_a_proxy_says_whether_its_client_came_over_tls(value, secure):
+    for addresses, kind in ((addresses_4(), 0x11), (addresses_6("::1"), 0x21), (bytes(216), 0x31), (b"", 0)):
+        assert proxy_header(version_2(addresses + vector(0x20, value), kind=kind)).secure is secure
+        assert not proxy_header(version_2(addresses + vector(0x20, value), command=0x20, kind=kind)).secure
+    assert not proxy_header(version_2(addresses_4())).secure

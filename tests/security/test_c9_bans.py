@@ -3,10 +3,14 @@
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Peer, Refusal
+from amqtt.access.authenticators import Authenticators
+from amqtt.access.scram import Scram, new_credential
+from amqtt.clients.scram import ScramAuthentication
 from amqtt.sessions.permissions import Permissions
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Auth, Connack, Connect
 from amqtt.wire.reasons import ReasonCode
 from support.bench_server import Bench, BenchClient
+from support.raw_client import properties
 
 BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 WRONG = 0x86
@@ -89,6 +93,52 @@ def test_who_knows_the_password_is_forgiven_and_slow_mistakes_are_no_attack() ->
     for _ in range(40):
         assert door.knock(b"guess") == 0x86
         door.bench.pass_time(4.1)
+
+
+class Scrammed:
+    """A Server that has passwords proven by SCRAM-SHA-256."""
+
+    def __init__(self) -> None:
+        users = {name: new_credential("right", salt=b"12345678") for name in ("alice", "bob")}
+        self.bench = Bench(Authenticators({"scram": Scram(users)}))
+
+    def knock(self, password: str, user: str = "alice", username: str | None = None) -> int:
+        """The Reason Code for one attempt; `username` is what stands in the CONNECT beside it."""
+        proof = ScramAuthentication(user, password)
+        client = BenchClient(self.bench, MQTT_5, Peer(HERE))
+        asks = properties(authentication_method=proof.method, authentication_data=proof.begin())
+        client.send(Connect("c", MQTT_5, username=username, properties=asks))
+        answer = client.received()[-1]
+        if isinstance(answer, Auth):
+            assert answer.properties is not None
+            data = proof.step(answer.properties.authentication_data)
+            said = properties(authentication_method=proof.method, authentication_data=data)
+            client.send(Auth(0x18, said))
+            answer = client.received()[-1]
+        client.lose()
+        assert isinstance(answer, Connack)
+        return answer.reason_code
+
+
+@pytest.mark.parametrize("username", [None, "bob", "number {}"])
+def test_who_authenticates_by_scram_is_counted_by_the_name_that_he_proves(username: str | None) -> None:
+    door = Scrammed()
+    for number in range(16):
+        assert door.knock("guess", username=username and username.format(number)) == WRONG
+    assert door.knock("right") == BANNED[MQTT_5]
+    assert door.knock("right", username="somebody else") == BANNED[MQTT_5]
+    assert door.knock("right", "bob") == 0
+    door.bench.pass_time(300)
+    assert door.knock("right") == 0
+
+
+def test_who_knows_one_password_is_not_forgiven_guesses_at_another() -> None:
+    door = Scrammed()
+    codes = []
+    for _ in range(8):
+        codes += [door.knock("guess"), door.knock("guess"), door.knock("right", "bob")]
+    assert codes == [WRONG, WRONG, 0] * 8
+    assert door.knock("right") == BANNED[MQTT_5]
 
 
 def test_what_is_no_guess_does_not_count() -> None:

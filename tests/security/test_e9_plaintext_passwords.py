@@ -47,6 +47,9 @@ def test_a_listener_that_others_reach_is_named_once(
         (Peer("::1"), 0),
         (Peer("", transport="unix"), 0),
         (Peer(""), 0x87),
+        (Peer("127.0.0.1", proxied=True), 0x87),
+        (Peer("", transport="unix", proxied=True), 0x87),
+        (Peer("192.0.2.1", proxied=True, secure=True), 0),
     ],
 )
 def test_where_it_is_asked_for_a_password_off_the_network_is_refused_right_or_not(

@@ -133,6 +133,14 @@ class _Exchange(AuthenticationExchange):
         self._policy = policy
         self._request = request
 
+    @property
+    def user(self) -> str | None:
+        try:
+            return self._exchange.user
+        except Exception:
+            _log.exception("%s failed to say who is asking", self._name)
+            return None
+
     def step(
         self, data: bytes | None
     ) -> Accepted | Refusal | Challenge | Awaitable[Accepted | Refusal | Challenge]:

@@ -159,6 +159,11 @@ class ScramExchange(AuthenticationExchange):
         self._credential = ScramCredential(0, b"", b"", b"")
         self._is_own = False
 
+    @property
+    def user(self) -> str | None:
+        """Who the Client says it is, from its first message on."""
+        return self._username or None
+
     def step(self, data: bytes | None) -> Accepted | Refusal | Challenge:
         """Answer the Client's next message; without any at first, ask for it."""
         answer_to = self._next

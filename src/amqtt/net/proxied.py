@@ -66,8 +66,10 @@ class Proxied(asyncio.BufferedProtocol):
 
     def _step_aside(self, header: ProxyHeader) -> None:
         self._stop_the_clock()
+        peer = self._connection.peer
+        peer.proxied = True
+        peer.secure = peer.secure or header.secure
         if header.address:
-            peer = self._connection.peer
             peer.address, peer.port = header.address, header.port
         rest = self._begun[header.size :]
         self._transport.set_protocol(self._above)

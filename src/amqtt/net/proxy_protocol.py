@@ -12,7 +12,7 @@ SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 MAXIMUM_LINE: Final = 107
 """Bytes of the longest header of version 1, its end of line included."""
 MAXIMUM_VECTORS: Final = 4096
-"""Bytes of the type-length-value vectors behind the addresses of version 2; they are not used."""
+"""Bytes of the type-length-value vectors behind the addresses of version 2; few of them are used."""
 MAXIMUM_HEADER: Final = 16 + 216 + MAXIMUM_VECTORS
 """Bytes of the longest header there can be."""
 
@@ -21,6 +21,9 @@ _ADDRESSES: Final = {0x0: 0, 0x1: 12, 0x2: 36, 0x3: 216}
 """Address family of version 2 → bytes of its addresses: unspecified, IPv4, IPv6, Unix."""
 _STREAM: Final = 1
 _CRC32C: Final = 0x03
+_SSL: Final = 0x20
+_OVER_TLS: Final = 0x01
+"""The bit of an SSL vector that says that the Client came to the proxy over TLS (2.2.6)."""
 
 
 class ProxyHeaderError(Exception):
@@ -31,15 +34,16 @@ class ProxyHeader:
     """A header that is complete: its `size` in bytes, and the Client's `address` and `port`.
 
     The address is "" where none is announced: the proxy speaks for itself (its health check), or
-    for a Unix socket.
+    for a Unix socket. `secure`: the Client came to the proxy over TLS, as version 2 can say.
     """
 
-    __slots__ = ("address", "port", "size")
+    __slots__ = ("address", "port", "secure", "size")
 
-    def __init__(self, size: int, address: str = "", port: int = 0) -> None:
+    def __init__(self, size: int, address: str = "", port: int = 0, secure: bool = False) -> None:
         self.size = size
         self.address = address
         self.port = port
+        self.secure = secure
 
 
 def proxy_header(data: bytes) -> ProxyHeader | None:
@@ -102,17 +106,21 @@ def _binary(data: bytes) -> ProxyHeader | None:
         return None
     if command == _LOCAL:
         return ProxyHeader(size)
-    _check_vectors(data[:size], 16 + addresses)
+    secure = _read_vectors(data[:size], 16 + addresses)
     if family and transport != _STREAM:
         raise ProxyHeaderError("the PROXY header is of something else than a stream")
     if family == 0x1:
-        return ProxyHeader(size, _written(IPv4Address(data[16:20])), int.from_bytes(data[24:26], "big"))
+        port = int.from_bytes(data[24:26], "big")
+        return ProxyHeader(size, _written(IPv4Address(data[16:20])), port, secure)
     if family == 0x2:
-        return ProxyHeader(size, _written(IPv6Address(data[16:32])), int.from_bytes(data[48:50], "big"))
-    return ProxyHeader(size)
+        port = int.from_bytes(data[48:50], "big")
+        return ProxyHeader(size, _written(IPv6Address(data[16:32])), port, secure)
+    return ProxyHeader(size, secure=secure)
 
 
-def _check_vectors(header: bytes, at: int) -> None:
+def _read_vectors(header: bytes, at: int) -> bool:
+    """Check the vectors; whether one of them says that the Client came over TLS."""
+    secure = False
     while at < len(header):
         value = at + 3
         end = value + int.from_bytes(header[at + 1 : value], "big")
@@ -120,7 +128,10 @@ def _check_vectors(header: bytes, at: int) -> None:
             raise ProxyHeaderError("the PROXY header ends within a vector")
         if header[at] == _CRC32C:
             _check_sum(header, value, end)
+        elif header[at] == _SSL and end > value:
+            secure = bool(header[value] & _OVER_TLS)
         at = end
+    return secure
 
 
 def _check_sum(header: bytes, at: int, end: int) -> None:

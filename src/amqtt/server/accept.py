@@ -29,7 +29,6 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     packet = state.connect
     assert packet is not None
     permissions = contained(answer.permissions, realm.events)
-    state.exchange = None
     will = packet.will
     if will is not None and not may_publish(permissions, packet.client_id, will.topic, will.retain):
         refuse(realm, state, ReasonCode.NOT_AUTHORIZED, "the Will Message may not be published")
@@ -140,7 +139,9 @@ def _bind(realm: Realm, state: ConnectionState, packet: Connect, session: Sessio
     state.decoder.maximum_packet_size = limits.maximum_packet_size
     realm.connected[session.client_id] = state
     realm.counters.connections += 1
-    if realm.bans.accepted(state.peer, packet, realm.turn.now):
+    user = None if state.exchange is None else state.exchange.user
+    state.exchange = None
+    if realm.bans.accepted(state.peer, packet, user, realm.turn.now):
         realm.exceeded("maximum_reconnections", packet.client_id, state.peer)
     state.keep_alive = KEEP_ALIVE_GRACE * _keep_alive(realm, packet)
     realm.deadlines.cancel(state.deadline)

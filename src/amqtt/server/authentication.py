@@ -93,6 +93,11 @@ def answered(realm: Realm, state: ConnectionState, answer: object) -> None:
     """The Authenticator has spoken; anything but a clear yes is a no."""
     if isinstance(answer, Challenge) and state.exchange is not None:
         if state.phase != CONNECTED:
+            user = state.exchange.user
+            if user and realm.bans.bars(state.peer, user, realm.turn.now):
+                realm.exceeded("maximum_failed_logins", state.client_id, state.peer)
+                refuse(realm, state, ReasonCode.BANNED, "too many failed logins; come back later")
+                return
             # Nothing but AUTH and DISCONNECT may come now, from somebody who is not known yet.
             state.decoder.maximum_packet_size = realm.limits.maximum_connect_size
         _send_auth(realm, state, ReasonCode.CONTINUE_AUTHENTICATION, answer.data)
@@ -117,7 +122,8 @@ def _count_failed_login(realm: Realm, state: ConnectionState, answer: Refusal) -
     packet = state.connect
     if packet is None or answer.reason_code not in GUESSES:
         return
-    if realm.bans.failed(state.peer, packet, realm.turn.now):
+    user = None if state.exchange is None else state.exchange.user
+    if realm.bans.failed(state.peer, packet, user, realm.turn.now):
         realm.exceeded("maximum_failed_logins", packet.client_id, state.peer)
 
 

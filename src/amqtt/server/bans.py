@@ -115,15 +115,22 @@ class Bans:
             return ReasonCode.BANNED, "maximum_reconnections"
         return 0, ""
 
-    def failed(self, peer: Peer, packet: Connect, now: float) -> bool:
-        """Somebody was refused for who he is; whether he is banned from now on."""
-        stated = claim(packet)
+    def bars(self, peer: Peer, user: str, now: float) -> bool:
+        """Whether somebody who said only after his CONNECT who he is may not go on."""
+        return self.logins.is_banned((site(peer), user), now)
+
+    def failed(self, peer: Peer, packet: Connect, user: str | None, now: float) -> bool:
+        """Somebody was refused for who he is; whether he is banned from now on.
+
+        `user` is who he said he is while he authenticated himself, None: it is in his CONNECT.
+        """
+        stated = user or claim(packet)
         return stated != "" and self.logins.strike((site(peer), stated), now)
 
-    def accepted(self, peer: Peer, packet: Connect, now: float) -> bool:
+    def accepted(self, peer: Peer, packet: Connect, user: str | None, now: float) -> bool:
         """Somebody came in; whether he is banned from now on for coming again and again."""
         address = site(peer)
-        self.logins.forgive((address, claim(packet)))
+        self.logins.forgive((address, user or claim(packet)))
         return self.reconnections.strike((address, packet.client_id), now)
 
     def _meter(self, address: str, now: float) -> Meter:
@@ -150,13 +157,12 @@ def site(peer: Peer) -> str:
 def claim(packet: Connect) -> str:
     """Who a Client says it is: its user name, or that it will say so by an Authentication Method.
 
-    "" where it says nothing, and so guesses nothing.
+    Whoever has a method authenticates himself by that, and could put any user name beside it. "" where
+    it says nothing, and so guesses nothing.
     """
-    if packet.username:
-        return packet.username
     properties = packet.properties
     method = None if properties is None else properties.authentication_method
-    return "" if method is None else f"\0{method}"
+    return (packet.username or "") if method is None else f"\0{method}"
 
 
 def _make_room(

@@ -56,8 +56,13 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
 
 
 def is_private(peer: Peer) -> bool:
-    """Whether nobody on a network can listen: TLS, a Unix socket, or this machine."""
-    if peer.secure or peer.transport == "unix":
+    """Whether nobody on a network can listen: TLS, a Unix socket, or this machine.
+
+    What a proxy passes on has come a long way already: it must say that this was TLS.
+    """
+    if peer.secure or peer.proxied:
+        return peer.secure
+    if peer.transport == "unix":
         return True
     try:
         return ip_address(peer.address).is_loopback

@@ -291,11 +291,14 @@ class Server:
         self.turn.congested = state.link
         self.deadlines.at(until, partial(self._go_on, state))
 
-    def _stand_in_line(self, state: ConnectionState) -> None:
-        """Read no more from a Client that subscribes until it is its turn again."""
+    def _is_put_off(self, state: ConnectionState, packet: Arrived) -> bool:
+        """Whether a packet must wait: for a turn that has room for it, or for its Client's Permissions."""
+        if self._subscribing.may(packet, self.turn.now):
+            return state.asks and _must_wait(state, packet)
         state.link.paused = True
         self.turn.congested = state.link
         self._subscribing.wait(state, self.turn.now)
+        return True
 
     def _go_on(self, state: ConnectionState, now: float) -> None:
         link = state.link
@@ -313,13 +316,9 @@ class Server:
                     verb = VERBS[state.phase].get(type(packet))
                     if verb is None:
                         raise ProtocolError(f"{_name(packet)} is not allowed now")
-                    if not self._subscribing.may(packet, self.turn.now):
-                        state.waiting = packets[at:] + state.waiting
-                        self._stand_in_line(state)
-                        return
                     if realm.events.wants_packets and not isinstance(packet, PublishRun | AcknowledgementRun):
                         realm.events.tell(PacketReceived(state.client_id, packet))
-                    if state.asks and _must_wait(state, packet):
+                    if self._is_put_off(state, packet):
                         state.waiting = packets[at:] + state.waiting
                         return
                     verb(realm, state, packet)

@@ -1,0 +1,43 @@
+"""What is measured of attacks is true: an idle Client is pinged meanwhile, and what is wrong is said."""
+
+from dataclasses import replace
+
+import pytest
+
+from hostile.__main__ import Outcome, attacked, row
+from hostile.attacks import SCENARIOS, Scenario
+from hostile.site import Site
+
+WELL = Outcome(Scenario("A1", "text", lambda _: None), 100, 0.1, 9.0, 5.0, 40.0, 60.0, 45.0, 46.0, 0, "")  # type: ignore[arg-type, return-value]
+
+
+async def test_one_attack_is_made_twice_and_measured() -> None:
+    seen: list[float] = []
+
+    async def harmless(site: Site) -> None:
+        seen.append(site.memory())
+        (await site.open()).abort()
+
+    outcome = await attacked(Scenario("X", "one connection", harmless), 0.0)
+    assert len(seen) == 2
+    assert outcome.pings > 2
+    assert 0 < outcome.at_work
+    assert 0 < outcome.median <= outcome.worst
+    assert outcome.status == 0
+    assert row(outcome).startswith("| X | one connection |")
+
+
+def test_of_a_broker_that_is_well_nothing_is_said() -> None:
+    assert WELL.complaints == []
+
+
+@pytest.mark.parametrize("wrong", [
+    {"at_work": 101.0}, {"second": 60.0}, {"status": 1}, {"log": "Traceback (most recent call last)"},
+])
+def test_what_is_wrong_is_said(wrong: dict[str, float]) -> None:
+    assert len(replace(WELL, **wrong).complaints) == 1  # type: ignore[arg-type]
+
+
+def test_every_attack_is_of_a_row_that_there_is() -> None:
+    rows = [name for made in SCENARIOS for name in made.row.split(", ")]
+    assert {"A1", "B1", "C3", "E5", "F1", "F3", "F5", "F6"} <= set(rows)
