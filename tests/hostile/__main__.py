@@ -81,15 +81,16 @@ async def attacked(scenario: Scenario, seconds: float) -> Outcome:
         log = site.log.read_text(errors="replace")
     pings = sum(int(seen["pings"]) for seen in waited)
     median, worst, at_work = (max(seen[name] for seen in waited) for name in ("median", "worst", "at_work"))
-    return Outcome(scenario, pings, median, worst, at_work, memory[0], peak, memory[1], memory[2], status, log)
+    before, first, second = memory
+    return Outcome(scenario, pings, median, worst, at_work, before, peak, first, second, status, log)
 
 
 def row(outcome: Outcome) -> str:
     """As a line of a table in Markdown."""
     made = outcome.scenario
     return (
-        f"| {made.row} | {made.text} | {outcome.median:.1f} | {outcome.worst:.0f} "
-        f"| {outcome.at_work:.0f} | {outcome.before:.0f} | {outcome.peak:.0f} | {outcome.first:.0f} | {outcome.second:.0f} |"
+        f"| {made.row} | {made.text} | {outcome.median:.1f} | {outcome.worst:.0f} | {outcome.at_work:.0f} "
+        f"| {outcome.before:.0f} | {outcome.peak:.0f} | {outcome.first:.0f} | {outcome.second:.0f} |"
     )
 
 

@@ -266,7 +266,8 @@ async def websocket(site: Site) -> None:
     endless = frame(BINARY, b"\xc0\x00", last=False) + frame(CONTINUATION, bytes(60_000), last=False) * 20
     bad = [
         b"\x82\xff\x7f" + b"\xff" * 7 + bytes(4), first + endless, frame(PING, bytes(125)) * 500,
-        frame(1, b"x"), frame(BINARY, bytes(1000), reserved=4), bytes(50_000), first + frame(PING, b"x") * 5_000,
+        frame(1, b"x"), frame(BINARY, bytes(1000), reserved=4), bytes(50_000),
+        first + frame(PING, b"x") * 5_000,
     ]
 
     async def one(number: int) -> None:

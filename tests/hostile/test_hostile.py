@@ -20,8 +20,8 @@ async def test_one_attack_is_made_twice_and_measured() -> None:
 
     outcome = await attacked(Scenario("X", "one connection", harmless), 0.0)
     assert len(seen) == 2
-    assert outcome.pings > 2
-    assert 0 < outcome.at_work
+    assert outcome.pings >= 2
+    assert outcome.at_work > 0
     assert 0 < outcome.median <= outcome.worst
     assert outcome.status == 0
     assert row(outcome).startswith("| X | one connection |")

@@ -1,7 +1,10 @@
 """D9: rules that cannot be read again stay as they were; they are never gone for a moment."""
 
+import builtins
 import errno
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,10 @@ from amqtt.access import credential_file
 from amqtt.access.credential_file import CredentialFile
 from amqtt.broker import Broker
 from amqtt.errors import BrokerError
+from amqtt.wire.packets import Puback
 from support.clock import StoppedClock
 from support.opener import Opener
+from support.raw_client import RawClient
 
 GOOD = "$5$rounds=1000$abcdefgh$gYZK5qo9Ev1hL4VeiqU1Bdnm5X0ebuHoQ5EBHMQ//4B"
 
@@ -88,3 +93,61 @@ async def test_a_reload_that_fails_leaves_every_rule_in_place(opener: Opener, ba
             assert (await other.subscribe("#")).reason_codes == [0x87]
         assert (await client.subscribe("mine")).reason_codes == [0]
         assert (await client.subscribe("#")).reason_codes == [0x87]
+
+
+class Failing:
+    """Lets each call of the system but one through: the number `at` fails with this error."""
+
+    def __init__(self, number: int, at: int) -> None:
+        self.calls = 0
+        self._number = number
+        self._at = at
+
+    def instead_of(self, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **more: object) -> object:
+            self.calls += 1
+            if self.calls == self._at:
+                raise OSError(self._number, os.strerror(self._number), "a file")
+            return real(*args, **more)
+
+        return call
+
+
+async def may_publish(client: RawClient, topic: str) -> bool:
+    client.publish(topic, b"x", 1)
+    return (await client.expect(Puback)).reason_code < 0x80
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOSPC, errno.EIO])
+async def test_a_reload_that_the_system_fails_anywhere_leaves_every_rule_in_place(
+    opener: Opener, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, passwords, file = tmp_path / "acl", tmp_path / "passwd", tmp_path / "amqtt.yaml"
+    rules.write_text("user alice\ntopic readwrite mine\n")
+    passwords.write_text(f"alice:{GOOD}\n")
+    file.write_text(
+        f"listeners:\n  test:\n    bind: 127.0.0.1:0\nsys-interval: 0\n"
+        f"auth:\n  allow-anonymous: false\n  password-file: {passwords}\n"
+        f"topic-check:\n  enabled: true\n  acl-file: {rules}\n  plugins: [topic_acl_file]\n"
+    )
+    broker = Broker(file)
+    async with broker:
+        client = await opener(broker)
+        await client.connect("c", username="alice", password=b"secret word")
+        rules.write_text("user alice\ntopic readwrite #\n")
+        for at in range(1, 100):
+            failing = Failing(number, at)
+            with monkeypatch.context() as patched:
+                patched.setattr(builtins, "open", failing.instead_of(open))
+                patched.setattr(io, "open", failing.instead_of(io.open))
+                for name in ("open", "fstat", "stat"):
+                    patched.setattr(os, name, failing.instead_of(getattr(os, name)))
+                try:
+                    broker.reload()
+                except BrokerError:
+                    pass
+                else:
+                    break
+            assert [await may_publish(client, topic) for topic in ("mine", "other")] == [True, False]
+        assert 3 < at < 100
+        assert await may_publish(client, "other")

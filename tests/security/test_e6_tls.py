@@ -1,6 +1,7 @@
 """E6: TLS 1.2 or newer, no renegotiation, and client certificates that count over TCP and WebSocket alike."""
 
 import asyncio
+import datetime
 import ssl
 
 import pytest
@@ -22,6 +23,14 @@ def configuration(authority: Authority, kind: str, **more: object) -> dict[str, 
         "keyfile": authority.keyfile, **more,
     }
     return {"listeners": {"default": {"type": "tcp"}, "tls": listener}, "sys_interval": 0}
+
+
+def expired(authority: Authority) -> ssl.SSLContext:
+    """What a Client has whose certificate was good once."""
+    then = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    context = authority.client_context()
+    authority._ca.issue_cert("old", not_before=then, not_after=then.replace(year=2021)).configure_cert(context)
+    return context
 
 
 async def is_let_in(broker: Broker, context: ssl.SSLContext, kind: str) -> bool:
@@ -51,6 +60,7 @@ async def test_only_a_certificate_of_the_ca_lets_in_where_one_is_required(author
         for _ in range(2):
             assert not await is_let_in(broker, authority.client_context(), kind)
             assert not await is_let_in(broker, of_another, kind)
+            assert not await is_let_in(broker, expired(authority), kind)
         assert await is_let_in(broker, authority.client_context("device"), kind)
 
 
