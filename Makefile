@@ -111,7 +111,7 @@ $(AMQTT_0_12_1)/.ready: $(PEERS)/amqtt_0_12_1/requirements.txt
 	@touch $@
 
 torture: $(TEST) system-packages
-	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_CUTS=2000 AMQTT_TORTURE_STRIDE=1 $(PY) -m pytest tests/torture tests/store/test_damage.py --timeout=0
+	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_CUTS=2000 AMQTT_TORTURE_STRIDE=1 AMQTT_MODEL_EXAMPLES=20000 $(PY) -m pytest tests/torture tests/store/test_damage.py tests/server/test_against_model.py --timeout=0
 
 wheel: | $(PY)
 	rm -rf build dist

@@ -1,383 +1,317 @@
-"""The Server beside a model of it: whatever three Clients do, each is sent what the model says."""
+"""The Server beside a model of it: whatever three Clients do, each is sent what the model says.
 
-from dataclasses import replace
-from itertools import groupby
+Once without a store, and once with one, where the Server is also shut down, crashes, and crashes before it
+has written what was done last. AMQTT_MODEL_EXAMPLES is how many histories of the first kind are played.
+"""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import rule
 
-from amqtt.message import Message
 from amqtt.wire.packets import (
-    MQTT_3_1_1,
     MQTT_5,
+    Connect,
     Disconnect,
     Packet,
-    Puback,
-    Pubcomp,
     Publish,
-    Pubrec,
-    Pubrel,
-    Suback,
     Subscribe,
     SubscriptionRequest,
-    Unsuback,
     Unsubscribe,
     WillFields,
 )
-from support.bench_server import Bench, BenchClient
-from support.model_broker import FOREVER, ModelBroker, ModelMessage, ModelSubscription, ModelWill, Sent
+from support.durable_server import GRACE
+from support.model_broker import FOREVER, ModelBroker, ModelMessage, ModelSubscription
 from support.raw_client import properties
+from support.server_and_model import (
+    FILTERS,
+    TOPICS,
+    VERSIONS,
+    ServerAndModel,
+    acknowledging,
+    clients,
+    expiries,
+    qos_levels,
+    take_out,
+    unlimited,
+)
+from support.stored_server import StoredBench
 
-VERSIONS = {"a": MQTT_5, "b": MQTT_5, "c": MQTT_3_1_1}
-TOPICS = ["t/x", "t/y", "t", "u/x"]
-FILTERS = ["t/x", "t/+", "+/x", "#", "$share/g/t/+"]
-STEP = 1 / 1024
-"""Between two steps, so that no two things are due at the same moment."""
+EXAMPLES = int(os.environ.get("AMQTT_MODEL_EXAMPLES", "300"))
+PATIENCE = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
-clients = st.sampled_from(sorted(VERSIONS))
-qos_levels = st.integers(0, 2)
-expiries = st.sampled_from([0, 7, 30, 0xFFFFFFFF])
-acknowledging = st.sampled_from(["everything", "everything", "up to PUBREC", "nothing"])
+downtimes = st.sampled_from([0, 3, 15, 40])
+returning = st.sampled_from([True, True, False])
 
 
-class ServerAndModel(RuleBasedStateMachine):
-    @initialize()
-    def begin(self) -> None:
-        self.bench = Bench()
-        self.model = ModelBroker(self.chosen)
-        self.open: dict[str, BenchClient] = {}
-        self.acknowledges: dict[str, str] = {}
-        self.sent: dict[str, list[Sent]] = {}
-        self.answers: dict[str, list[Packet]] = {}
-        self.released: dict[str, int] = {}
-        self.unreleased: dict[str, tuple[ModelMessage, int]] = {}
-        self.number = 0
-        self.model.now = self.bench.turn.now
-        for client_id, topic_filter in (("a", "t/+"), ("b", "$share/g/t/+"), ("c", "$share/g/t/+")):
-            self.enter(client_id, False, 30, "everything", None, 0)
-            self.ask_for(client_id, topic_filter, 2, False, True, 0, 0)
+@dataclass(frozen=True)
+class Deed:
+    """What is done last before a crash; each kind of it looks at some of these."""
 
-    def next_number(self) -> int:
-        self.number += 1
-        return self.number
+    what: str
+    topic: str
+    topic_filter: str
+    qos: int
+    either: bool
+    expiry: int
+    seconds: int
 
-    # -- what the Server did, and whether that is what the model says
 
-    def chosen(self, payload: bytes, members: list[str]) -> str:
-        """The member that the Server gave one copy more than the model knows of."""
-        for client_id in members:
-            backlog = self.bench.server.realm.sessions[client_id].backlog
-            copies = [each.message.payload for each in backlog._waiting]
-            copies += [each[0] for each in self.sent.get(client_id, [])]
-            if copies.count(payload) > self.model.copies(client_id, payload):
-                return client_id
-        raise AssertionError(f"no member of the group was given {payload!r}")
+deeds = st.builds(
+    Deed,
+    st.sampled_from(["nothing", "publish", "publish", "write", "write", "subscribe", "unsubscribe", "connect",
+                     "part", "pass time"]),
+    st.sampled_from(TOPICS), st.sampled_from(FILTERS), qos_levels, st.booleans(), expiries,
+    st.sampled_from([6, 25, 40]),
+)
+
+
+class StoredServerAndModel(ServerAndModel):
+    """The same with an SQLite file, and several lives of the Server."""
+
+    bench: StoredBench
+
+    def new_bench(self) -> StoredBench:
+        """A Server over a file that is not there yet."""
+        self.folder = Path(tempfile.mkdtemp())
+        return StoredBench(self.folder / "amqtt.db")
+
+    def teardown(self) -> None:
+        """Remove the file."""
+        if hasattr(self, "folder"):
+            self.bench.database.close()
+            shutil.rmtree(self.folder)
 
     def before(self) -> None:
-        self.bench.pass_time(STEP)
-        self.model.pass_time(self.bench.turn.now)
-        self.sent, self.answers, self.released = {}, {}, {}
-        self.model.expected, self.model.released = {}, {}
+        """A step begins; what is noted from now on has a higher number."""
+        super().before()
+        self.last_number = self.bench.journal._last_number
+        self.leaving: list[str] = []
 
-    def read(self) -> None:
-        """Let every Client read and acknowledge until there is nothing more to read."""
-        busy = True
-        while busy:
-            busy = False
-            self.bench.pass_time(0)
-            for client_id, client in list(self.open.items()):
-                for packet in client.received():
-                    busy = True
-                    self.read_one(client_id, client, packet)
+    def given(self, client_id: str) -> list[bytes]:
+        """Also what is not sent at QoS 2, because nothing is written any more, or all is over."""
+        given = super().given(client_id)
+        session = self.bench.server.realm.sessions.get(client_id)
+        if session is not None and (self.leaving or not self.bench.commits_at_once):
+            sent = session.inflight.entries.values()
+            given += [e.message.payload for e in sent if e.qos == 2 and e.number > self.last_number]
+        return given
 
-    def read_one(self, client_id: str, client: BenchClient, packet: Packet) -> None:
-        acknowledges = self.acknowledges[client_id]
-        if isinstance(packet, Pubrel):
-            self.released[client_id] = self.released.get(client_id, 0) + 1
-            if acknowledges == "everything":
-                client.send(Pubcomp(packet.packet_id))
-        elif not isinstance(packet, Publish):
-            self.answers.setdefault(client_id, []).append(packet)
-        else:
-            given = packet.properties or properties()
-            identifiers = tuple(sorted(given.subscription_identifiers))
-            self.sent.setdefault(client_id, []).append(
-                (packet.payload, packet.topic, packet.qos, packet.retain, packet.dup, identifiers,
-                 given.message_expiry_interval)
-            )
-            if packet.qos and acknowledges != "nothing":
-                client.send(Puback(packet.packet_id) if packet.qos == 1 else Pubrec(packet.packet_id))
+    def chosen(self, payload: bytes, members: list[str]) -> str:
+        """Who had it and has left since had it first: it was passed on in the order in which they left."""
+        sessions = self.bench.server.realm.sessions
+        gone = [each for each in self.leaving if each in members and each not in sessions]
+        return super().chosen(payload, gone + [each for each in members if each not in gone])
 
-    def compare(self, in_order: bool = True) -> None:
-        assert self.bench.faults == []
-        for client_id, version in VERSIONS.items():
-            sent = self.sent.get(client_id, [])
-            expected = self.model.expected.get(client_id, [])
-            if version == MQTT_3_1_1:
-                expected = [(*each[:-1], None) for each in expected]
-            assert sorted(sent, key=repr) == sorted(expected, key=repr), client_id
-            if in_order:
-                assert in_turn(sent) == in_turn(expected), client_id
-        self.check_releases()
-        self.check_sessions()
-
-    def check_releases(self) -> None:
-        """PUBREL comes for what was released before the break, and for each QoS 2 message of this step."""
-        for client_id in self.open:
-            acknowledges = self.acknowledges[client_id]
-            fresh = [each for each in self.model.expected.get(client_id, []) if each[2] == 2]
-            released = self.model.released.get(client_id, 0)
-            released += 0 if acknowledges == "nothing" else len(fresh)
-            assert self.released.get(client_id, 0) == released
-            if client_id in self.model.sessions and acknowledges != "nothing":
-                self.model.acknowledge(client_id, acknowledges == "everything")
-
-    def check_sessions(self) -> None:
-        realm = self.bench.server.realm
-        model = self.model.sessions
-        assert set(realm.sessions) == set(model)
-        assert set(realm.connected) == set(self.open)
-        assert set(self.open) == {client_id for client_id, session in model.items() if session.connected}
-        for client_id, session in model.items():
-            ours = realm.sessions[client_id]
-            assert set(ours.subscriptions) == {each.topic_filter for each in session.subscriptions}
-            assert ours.received == session.received
-            assert len(ours.backlog) == len(session.waiting)
-            assert len(ours.inflight) == len(session.unacknowledged)
-        counters = realm.counters
-        assert counters.queued_messages == sum(len(session.waiting) for session in model.values())
-        assert counters.inflight_out == sum(len(session.unacknowledged) for session in model.values())
-        assert counters.inflight_in == sum(len(session.received) for session in model.values())
-        live = [each.topic for each in self.model.retained if each.expires_at > self.bench.turn.now]
-        assert sorted(each.topic for each in realm.retained) == sorted(live)
-
-    # -- what Clients do
-
-    @rule(
-        client_id=clients, clean_start=st.booleans(), expiry=expiries, acknowledges=acknowledging,
-        will=st.none() | st.builds(
-            WillFields, st.sampled_from(TOPICS), st.just(b""), qos_levels, st.booleans()
-        ),
-        delay=st.sampled_from([0, 5, 20]),
-    )
-    def connect(
-        self, client_id: str, clean_start: bool, expiry: int, acknowledges: str, will: WillFields | None,
-        delay: int,
-    ) -> None:
-        """Connect, also while it is connected: the Session is taken over."""
-        self.enter(client_id, clean_start, expiry, acknowledges, will, delay)
-
-    def enter(
-        self, client_id: str, clean_start: bool, expiry: int, acknowledges: str, will: WillFields | None,
-        delay: int,
-    ) -> None:
+    @rule(down=downtimes, return_=returning, acknowledges=acknowledging)
+    def shut_down(self, down: int, return_: bool, acknowledges: str) -> None:
+        """Will Messages that do not outlast the Server are published, then Clients are sent away."""
         self.before()
-        version = VERSIONS[client_id]
-        values: dict[str, object] = {}
-        if version == MQTT_5:
-            values["session_expiry_interval"] = expiry
-        else:
-            expiry, delay = (0 if clean_start else 0xFFFFFFFF), 0
-        model_will = None
-        if will is not None:
-            will.payload = b"will %d" % self.next_number()
-            if version == MQTT_5:
-                will.properties = properties(will_delay_interval=delay)
-            model_will = ModelWill(will.topic, will.payload, will.qos, will.retain, delay)
-        client = self.bench.client(version)
-        connack = client.connect(client_id, clean_start=clean_start, will=will, **values)  # type: ignore[arg-type]
-        old = self.open.pop(client_id, None)
-        if old is not None:
-            assert old.closed
-            goodbye = [each.reason_code for each in old.received() if isinstance(each, Disconnect)]
-            assert goodbye == ([0x8E] if version == MQTT_5 else [])
-        self.open[client_id] = client
-        self.acknowledges[client_id] = acknowledges
-        self.read()
-        lasting = FOREVER if expiry == 0xFFFFFFFF else expiry
-        assert connack.session_present == self.model.connect(client_id, clean_start, lasting, model_will)
-        self.compare()
-
-    @rule(
-        client_id=clients, ending=st.sampled_from(["lost", "0x00", "0x04", "a fault"]),
-        expiry=st.none() | expiries,
-    )
-    def part(self, client_id: str, ending: str, expiry: int | None) -> None:
-        if client_id not in self.open:
-            return
-        self.before()
-        client = self.open.pop(client_id)
-        asked = client.state.connect.properties.session_expiry_interval if client.version == MQTT_5 else 0
-        new = None
-        if ending == "lost":
-            client.lose()
-        elif ending == "a fault":
-            client.send(b"\xff\xff")
+        went, self.open = self.open, {}
+        self.bench.stop()
+        self.leaving = list(went)
+        for client_id, client in went.items():
+            *sent, goodbye = client.received() if client.version == MQTT_5 else [*client.received(), None]
             assert client.closed
+            assert isinstance(goodbye, Disconnect) == (client.version == MQTT_5)
+            for packet in sent:
+                self.read_one(client_id, client, packet)
+        self.model.shut_down(self.leaving)
+        self.look_at(self.model)
+        self.leaving = []
+        self.bench = self.bench.another(down)
+        self.go_on(after_crash=False)
+        if return_:
+            self.come_back(list(went), acknowledges)
+
+    @rule(client_id=clients, deed=deeds, down=downtimes, return_=returning, acknowledges=acknowledging)
+    def crash(self, client_id: str, deed: Deed, down: int, return_: bool, acknowledges: str) -> None:
+        """Everything that was done is on the disk, but for what is done last."""
+        self.before()
+        were_there = list(self.open)
+        if deed.what == "connect":
+            self.connect_and_crash(client_id, deed.either, deed.expiry, down)
+        elif deed.what == "pass time":
+            self.pass_time_and_crash(deed.seconds, down)
+        elif deed.what == "nothing" or client_id not in self.open:
+            self.bench = self.bench.crashed(down)
+            self.go_on(after_crash=True)
+        elif deed.what == "publish":
+            self.publish_and_crash(client_id, deed.topic, deed.qos, deed.either, down)
+        elif deed.what == "write":
+            self.publish_and_crash_before_it_is_acknowledged(
+                client_id, deed.topic, deed.qos, deed.either, down
+            )
+        elif deed.what == "subscribe":
+            self.subscribe_and_crash(client_id, deed.topic_filter, deed.qos, down)
+        elif deed.what == "unsubscribe":
+            self.unsubscribe_and_crash(client_id, deed.topic_filter, down)
         else:
-            given = None
-            if client.version == MQTT_5 and expiry is not None and asked:
-                given = properties(session_expiry_interval=expiry)
-                new = FOREVER if expiry == 0xFFFFFFFF else float(expiry)
-            client.send(Disconnect(int(ending, 16) if client.version == MQTT_5 else 0, given))
-        self.read()
-        polite = ending == "0x00" or (ending == "0x04" and client.version != MQTT_5)
-        self.model.disconnect(client_id, not polite, new)
+            self.part_and_crash(client_id, deed.either, down)
+        if return_:
+            self.come_back(were_there, acknowledges)
+
+    def come_back(self, client_ids: list[str], acknowledges: str) -> None:
+        """They connect again, as Clients do, and acknowledge more or less from now on."""
+        for client_id in client_ids:
+            self.enter(client_id, False, 30, acknowledges, None, 0)
+
+    def go_on(self, after_crash: bool) -> None:
+        """Another life has begun."""
+        self.open = {}
+        self.sent, self.answers, self.released = {}, {}, {}
+        self.model.restart(self.bench.turn.now, GRACE, after_crash)
+        self.model.expected = {}
         self.compare()
 
-    @rule(
-        client_id=clients, topic_filter=st.sampled_from(FILTERS), qos=qos_levels, no_local=st.booleans(),
-        as_published=st.booleans(), handling=qos_levels, identifier=st.integers(0, 2),
-    )
-    def subscribe(
-        self, client_id: str, topic_filter: str, qos: int, no_local: bool, as_published: bool, handling: int,
-        identifier: int,
-    ) -> None:
-        if client_id not in self.open:
-            self.enter(client_id, False, 30, "everything", None, 0)
-        self.ask_for(client_id, topic_filter, qos, no_local, as_published, handling, identifier)
+    # -- what is not on the disk when it crashes
 
-    def ask_for(
-        self, client_id: str, topic_filter: str, qos: int, no_local: bool, as_published: bool, handling: int,
-        identifier: int,
-    ) -> None:
-        self.before()
-        client = self.open[client_id]
-        no_local = no_local and not topic_filter.startswith("$share/")
-        if client.version != MQTT_5:
-            no_local, as_published, handling, identifier = False, False, 0, 0
-        request = SubscriptionRequest(topic_filter, qos, no_local, as_published, handling)
-        given = properties(subscription_identifiers=(identifier,)) if identifier else None
-        client.send(Subscribe(9, [request], given))
+    def lose_all(self, down: int, trial: ModelBroker) -> None:
+        """Crash before anything of this step is written: it was not done, and nobody was told that it was.
+
+        Some may have seen it: messages of QoS 0 and 1 are sent at once.
+        """
+        self.look_at(trial)
+        self.bench = self.bench.crashed(down)
+        self.go_on(after_crash=True)
+
+    def look_at(self, trial: ModelBroker) -> None:
+        """Nobody was sent what the model does not know of, nor at QoS 2 what is not durable."""
+        assert self.bench.faults == []
+        for client_id, sent in self.sent.items():
+            expected = trial.expected.get(client_id, []) + trial.possible.get(client_id, [])
+            if VERSIONS[client_id] != MQTT_5:
+                expected = [unlimited(each) for each in expected]
+            assert take_out(expected, sent) is not None, (client_id, sent, expected)
+            assert all(each[2] < 2 for each in sent) or not self.is_kept(client_id), (client_id, sent)
+
+    def is_kept(self, client_id: str) -> bool:
+        """Whether the Session of this Client outlasts the Server."""
+        return client_id in self.model.sessions and self.model.sessions[client_id].kept > 0
+
+    def do_unwritten(self, client_id: str, packet: Packet) -> list[Packet]:
+        """What this Client is answered when it sends this and nothing is written."""
+        self.bench.commits_at_once = False
+        self.open[client_id].send(packet)
         self.read()
-        (suback,) = self.answers[client_id]
-        assert isinstance(suback, Suback)
-        assert (suback.packet_id, suback.reason_codes) == (9, [qos])
-        self.model.subscribe(
-            client_id, ModelSubscription(topic_filter, qos, no_local, as_published, identifier), handling
-        )
-        self.compare(in_order=False)
+        return self.answers.get(client_id, [])
 
-    @rule(client_id=clients, topic_filter=st.sampled_from(["t/x", "$share/g/t/+"]))
-    def unsubscribe(self, client_id: str, topic_filter: str) -> None:
-        if client_id not in self.open:
-            return
-        self.before()
-        self.open[client_id].send(Unsubscribe(9, [topic_filter]))
-        self.read()
-        (unsuback,) = self.answers[client_id]
-        assert isinstance(unsuback, Unsuback)
-        existed = self.model.unsubscribe(client_id, topic_filter)
-        if VERSIONS[client_id] == MQTT_5:
-            assert unsuback.reason_codes == [0 if existed else 0x11]
-        self.compare()
-
-    @rule(
-        client_id=clients, topic=st.sampled_from(TOPICS), qos=qos_levels, retain=st.booleans(),
-        empty=st.sampled_from([False, False, True]), expiry=st.none() | st.sampled_from([4, 12]),
-        releases=st.booleans(),
-    )
-    def publish_any(
-        self, client_id: str, topic: str, qos: int, retain: bool, empty: bool, expiry: int | None,
-        releases: bool,
-    ) -> None:
-        self.publish(client_id, topic, qos, retain, empty, expiry, releases)
-
-    def publish(
-        self, client_id: str, topic: str, qos: int, retain: bool, empty: bool, expiry: int | None,
-        releases: bool,
-    ) -> None:
-        """Publish; in the place of a Client that is away, the embedding program does."""
-        self.before()
+    def publish_and_crash(self, client_id: str, topic: str, qos: int, retain: bool, down: int) -> None:
+        """No PUBACK or PUBREC if somebody must have the message; after the crash nobody has it."""
         number = self.next_number()
-        payload = b"" if empty else b"%d" % number
-        if client_id not in self.open:
-            self.bench.server.publish(Message(topic, payload, qos, retain))
-            self.read()
-            self.model.route(ModelMessage(topic, payload, qos, retain, FOREVER, ""))
-            self.compare()
-            return
-        expires_at = FOREVER
-        if expiry is not None and VERSIONS[client_id] == MQTT_5:
-            expires_at = self.bench.turn.now + expiry
-        message = ModelMessage(topic, payload, qos, retain, expires_at, client_id)
-        self.exchange(client_id, message, number, False)
-        if qos == 2 and client_id not in self.unreleased and not releases:
-            self.unreleased[client_id] = (message, number)
-        elif qos == 2:
-            self.release(client_id, number)
-        self.compare()
-
-    @rule(client_id=clients, qos=st.integers(1, 2))
-    def publish_assured(self, client_id: str, qos: int) -> None:
-        """The most frequent case: two rules for publishing, so that it is done more often."""
-        self.publish(client_id, TOPICS[0], qos, False, False, None, True)
-
-    @rule()
-    def publish_again(self) -> None:
-        """A Client sends a QoS 2 message again whose PUBREC it did not act on, then releases it."""
-        held = sorted(self.open.keys() & self.unreleased.keys())
-        if not held:
-            return
-        client_id = held[0]
-        self.before()
-        message, number = self.unreleased.pop(client_id)
-        message = replace(message)
-        if message.expires_at != FOREVER:
-            message.expires_at = self.bench.turn.now + 12
-        self.exchange(client_id, message, number, True)
-        self.release(client_id, number)
-        self.compare()
-
-    def exchange(self, client_id: str, message: ModelMessage, number: int, dup: bool) -> None:
-        client = self.open[client_id]
-        values: dict[str, object] = {}
-        if message.expires_at != FOREVER:
-            values["message_expiry_interval"] = round(message.expires_at - self.bench.turn.now)
-        packet_id = number if message.qos else 0
-        client.publish(
-            message.topic, message.payload, message.qos, retain=message.retain, dup=dup, packet_id=packet_id,
-            **values,
+        message = ModelMessage(topic, b"%d" % number, qos, retain, FOREVER, client_id)
+        answers = self.do_unwritten(
+            client_id, Publish(topic, message.payload, qos, retain, packet_id=number if qos else 0)
         )
-        self.read()
-        matched = self.model.publish(client_id, message, packet_id)
-        if message.qos == 0:
-            return
-        (answer,) = self.answers[client_id]
-        assert isinstance(answer, Puback if message.qos == 1 else Pubrec)
-        assert answer.packet_id == packet_id
-        assert answer.reason_code == (0 if matched or client.version != MQTT_5 else 0x10)
+        trial = self.model.trial()
+        trial.publish(client_id, message, number)
+        must_be_kept = retain or (qos == 2 and self.is_kept(client_id)) or any(
+            session.kept and copy.qos and copy.message is message
+            for session in trial.sessions.values() for copy in session.waiting + session.unacknowledged
+        )
+        if qos:
+            assert len(answers) == (0 if must_be_kept else 1)
+        self.lose_all(down, trial)
 
-    def release(self, client_id: str, number: int) -> None:
-        self.answers.clear()
-        self.open[client_id].send(Pubrel(number))
+    def publish_and_crash_before_it_is_acknowledged(
+        self, client_id: str, topic: str, qos: int, retain: bool, down: int
+    ) -> None:
+        """The message is on the disk, and what its receivers answer is not: it comes again."""
+        number = self.next_number()
+        message = ModelMessage(topic, b"%d" % number, qos, retain, FOREVER, client_id)
+        # Nobody reads before the message is written, nor is anything written afterwards.
+        packet = Publish(topic, message.payload, qos, retain, packet_id=number if qos else 0)
+        self.open[client_id].send(packet)
+        self.bench.commits_at_once = False
         self.read()
-        self.model.release(client_id, number)
-        (answer,) = self.answers[client_id]
-        assert isinstance(answer, Pubcomp)
-        assert (answer.packet_id, answer.reason_code) == (number, 0)
+        assert len(self.answers.get(client_id, [])) == (1 if qos else 0)
+        self.model.publish(client_id, message, number)
+        for receiver in VERSIONS:
+            expected = [unlimited(each) for each in self.model.expected.get(receiver, [])]
+            assert take_out(self.sent.get(receiver, []), expected) == [], receiver
+        self.bench = self.bench.crashed(down)
+        self.go_on(after_crash=True)
 
-    @rule(seconds=st.sampled_from([1, 3, 6, 10, 25, 40]))
-    def pass_time(self, seconds: int) -> None:
-        self.before()
+    def subscribe_and_crash(self, client_id: str, topic_filter: str, qos: int, down: int) -> None:
+        answers = self.do_unwritten(client_id, Subscribe(9, [SubscriptionRequest(topic_filter, qos)], None))
+        assert len(answers) == (0 if self.is_kept(client_id) else 1)
+        trial = self.model.trial()
+        trial.subscribe(client_id, ModelSubscription(topic_filter, qos), 0)
+        self.lose_all(down, trial)
+
+    def unsubscribe_and_crash(self, client_id: str, topic_filter: str, down: int) -> None:
+        answers = self.do_unwritten(client_id, Unsubscribe(9, [topic_filter]))
+        existed = any(
+            each.topic_filter == topic_filter for each in self.model.sessions[client_id].subscriptions
+        )
+        assert len(answers) == (0 if self.is_kept(client_id) and existed else 1)
+        trial = self.model.trial()
+        trial.unsubscribe(client_id, topic_filter)
+        self.lose_all(down, trial)
+
+    def connect_and_crash(self, client_id: str, clean_start: bool, expiry: int, down: int) -> None:
+        """No CONNACK of a Session that lasts; who was connected before is again seen as that."""
+        self.bench.commits_at_once = False
+        version = VERSIONS[client_id]
+        given = None
+        if version == MQTT_5:
+            given = properties(session_expiry_interval=expiry)
+        else:
+            expiry = 0 if clean_start else 0xFFFFFFFF
+        client = self.bench.client(version)
+        will = WillFields(TOPICS[0], b"of nobody", 1, False)
+        client.send(Connect(client_id, version, clean_start, 0, will, None, None, given))
+        old = self.open.get(client_id)
+        self.open[client_id] = client
+        self.acknowledges[client_id] = "everything"
+        self.read()
+        assert old is None or old.closed
+        trial = self.model.trial()
+        trial.connect(client_id, clean_start, FOREVER if expiry == 0xFFFFFFFF else expiry, None)
+        if trial.sessions[client_id].kept:
+            assert (self.answers.get(client_id), self.sent.get(client_id)) == (None, None)
+        self.lose_all(down, trial)
+
+    def part_and_crash(self, client_id: str, politely: bool, down: int) -> None:
+        """It is again seen as connected."""
+        self.bench.commits_at_once = False
+        client = self.open.pop(client_id)
+        if politely:
+            client.send(Disconnect())
+        else:
+            client.lose()
+        self.read()
+        trial = self.model.trial()
+        trial.disconnect(client_id, not politely, None)
+        self.lose_all(down, trial)
+
+    def pass_time_and_crash(self, seconds: int, down: int) -> None:
+        """Will Messages and ends of Sessions that were due, and are again."""
+        self.bench.commits_at_once = False
+        trial = self.model.trial()
         end = self.bench.turn.now + seconds
         while self.bench.turn.now < end:
-            moment = min(self.model.next_due[0], end)
+            moment = min(trial.next_due[0], end)
             self.bench.pass_time(moment - self.bench.turn.now)
             self.read()
-            self.model.pass_time(moment)
-        self.compare()
+            trial.pass_time(moment)
+        self.lose_all(down, trial)
 
 
-def in_turn(sent: list[Sent]) -> tuple[list[bytes], list[bytes]]:
-    """The payloads in their order, those at QoS 0 and the others apart; two copies of one count once."""
-    assured = [payload for payload, _ in groupby(each[0] for each in sent if each[2])]
-    return [payload for payload, _ in groupby(each[0] for each in sent if not each[2])], assured
+def of(machine: type[ServerAndModel], examples: int) -> type:
+    case: type = machine.TestCase
+    case.settings = settings(  # type: ignore[attr-defined]
+        max_examples=examples, stateful_step_count=40, derandomize=True, deadline=None, database=None,
+        suppress_health_check=PATIENCE,
+    )
+    return case
 
 
-TestServerAgainstModel = ServerAndModel.TestCase
-TestServerAgainstModel.settings = settings(
-    max_examples=500, stateful_step_count=40, derandomize=True, deadline=None, database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestServerAgainstModel = of(ServerAndModel, EXAMPLES)
+TestStoredServerAgainstModel = of(StoredServerAndModel, EXAMPLES // 3)
+

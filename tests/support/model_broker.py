@@ -5,6 +5,7 @@ group gives a message is the Server's choice, so the model asks `choose` and che
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from amqtt.topics.names import matches
@@ -49,6 +50,8 @@ class Copy:
     identifiers: tuple[int, ...]
     shared: bool = False
     released: bool = False
+    uncertain: bool = False
+    """Whether it is not known any more if it was sent: of QoS 1, after a crash."""
 
 
 @dataclass
@@ -63,6 +66,8 @@ class ModelWill:
 @dataclass
 class ModelSession:
     expiry: float
+    kept: int = 0
+    """Its place among the Sessions that outlast the Server, 0: it does not."""
     connected: bool = True
     dying: bool = False
     subscriptions: list[ModelSubscription] = field(default_factory=list)
@@ -74,19 +79,26 @@ class ModelSession:
     ends_at: float = FOREVER
 
 
-Sent = tuple[bytes, str, int, bool, bool, tuple[int, ...], int | None]
-"""payload, topic, QoS, RETAIN, DUP, Subscription Identifiers in order, Message Expiry Interval."""
+Sent = tuple[bytes, str, int, bool, bool | None, tuple[int, ...], int | None]
+"""payload, topic, QoS, RETAIN, DUP (None: that is not known), Subscription Identifiers in order, Message
+Expiry Interval."""
 
 
 class ModelBroker:
-    """Sessions by Client Identifier, retained messages in a list, and the moment `now`."""
+    """Sessions by Client Identifier, retained messages in a list, and the moment `now`.
+
+    `expected` is what Clients must be sent, `possible` what they may be sent although it has expired: of
+    that it is not known whether it was sent before a crash.
+    """
 
     def __init__(self, choose: Callable[[bytes, list[str]], str]) -> None:
         self.choose = choose
         self.now = 0.0
+        self.last_kept = 0
         self.sessions: dict[str, ModelSession] = {}
         self.retained: list[ModelMessage] = []
         self.expected: dict[str, list[Sent]] = {}
+        self.possible: dict[str, list[Sent]] = {}
         self.released: dict[str, int] = {}
 
     # -- coming and going
@@ -107,6 +119,9 @@ class ModelBroker:
             session = self.sessions[client_id] = ModelSession(expiry)
         session.connected = True
         session.expiry = expiry
+        if expiry and not session.kept:
+            self.last_kept += 1
+            session.kept = self.last_kept
         session.will = will
         session.will_at = session.ends_at = FOREVER
         self._resume(client_id, session)
@@ -116,8 +131,11 @@ class ModelBroker:
         for copy in session.unacknowledged:
             if copy.released:
                 self.released[client_id] = self.released.get(client_id, 0) + 1
+            elif copy.uncertain and copy.message.expires_at <= self.now:
+                self._expect(client_id, copy, None, self.possible)
             else:
-                self._expect(client_id, copy, dup=True)
+                self._expect(client_id, copy, None if copy.uncertain else True)
+            copy.uncertain = False
         waiting, session.waiting = session.waiting, []
         for copy in waiting:
             if copy.message.expires_at > self.now:
@@ -166,20 +184,61 @@ class ModelBroker:
     @property
     def next_due(self) -> tuple[float, str]:
         """The next moment at which something happens by itself, and the Client whose Session it is."""
-        due = [(session.will_at, client_id) for client_id, session in self.sessions.items()]
-        due += [(session.ends_at, client_id) for client_id, session in self.sessions.items()]
-        return min(due, default=(FOREVER, ""))
+        due = [(min(each.will_at, each.ends_at), client_id) for client_id, each in self.sessions.items()]
+        return min(due, default=(FOREVER, ""), key=lambda moment: moment[0])
 
     def pass_time(self, end: float) -> None:
         """Everything that is due until `end`, in its order."""
         while self.next_due[0] <= end:
-            self.now, client_id = self.next_due
-            session = self.sessions[client_id]
-            if session.ends_at == self.now:
-                self.end(client_id)
-            else:
-                self._publish_will(client_id, session)
+            self.now = self.next_due[0]
+            self._do_what_is_due()
         self.now = end
+
+    def _do_what_is_due(self) -> None:
+        when, client_id = self.next_due
+        session = self.sessions[client_id]
+        if session.will_at == when:
+            self._publish_will(client_id, session)
+        else:
+            self.end(client_id)
+
+    # -- another life
+
+    def trial(self) -> "ModelBroker":
+        """Another one that knows the same, to see what would come of something."""
+        other = ModelBroker(self.choose)
+        other.now, other.last_kept = self.now, self.last_kept
+        other.retained = list(self.retained)
+        other.sessions = {client_id: deepcopy(session) for client_id, session in self.sessions.items()}
+        return other
+
+    def shut_down(self, connected: list[str]) -> None:
+        """The Server stops in good order; Clients are sent away in the order in which they came."""
+        for client_id, session in list(self.sessions.items()):
+            if not session.kept or not session.expiry:
+                self._publish_will(client_id, session)
+        for client_id in connected:
+            session = self.sessions[client_id]
+            session.connected = False
+            if session.expiry:
+                session.ends_at = self.now + session.expiry
+            else:
+                self.end(client_id)
+
+    def restart(self, now: float, grace: float, after_crash: bool) -> None:
+        """Go on at this moment with what is kept; nothing has happened meanwhile but the time."""
+        self.now = now
+        kept = [(client_id, session) for client_id, session in self.sessions.items() if session.kept]
+        self.sessions = dict(sorted(kept, key=lambda each: each[1].kept))
+        for session in self.sessions.values():
+            session.connected = session.dying = False
+            if session.will is not None:
+                session.will_at = min(session.will_at, now + max(session.will.delay, grace))
+            session.ends_at = min(session.ends_at, now + session.expiry)
+            for copy in session.unacknowledged:
+                copy.uncertain = copy.uncertain or (after_crash and copy.qos == 1)
+        while self.next_due[0] <= now:
+            self._do_what_is_due()
 
     # -- Subscriptions
 
@@ -265,17 +324,19 @@ class ModelBroker:
             session.waiting.append(copy)
 
     def _send(self, client_id: str, session: ModelSession, copy: Copy) -> None:
-        self._expect(client_id, copy, dup=False)
+        self._expect(client_id, copy, False)
         if copy.qos:
             session.unacknowledged.append(copy)
 
-    def _expect(self, client_id: str, copy: Copy, dup: bool) -> None:
+    def _expect(
+        self, client_id: str, copy: Copy, dup: bool | None, where: dict[str, list[Sent]] | None = None
+    ) -> None:
         message = copy.message
         left = None
         if message.expires_at != FOREVER:
             left = max(0, round(message.expires_at - self.now))
         sent = (message.payload, message.topic, copy.qos, copy.retain, dup, copy.identifiers, left)
-        self.expected.setdefault(client_id, []).append(sent)
+        (self.expected if where is None else where).setdefault(client_id, []).append(sent)
 
     def acknowledge(self, client_id: str, completely: bool) -> None:
         """The Client acknowledges everything; if not `completely`, QoS 2 only up to PUBREC."""
