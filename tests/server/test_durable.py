@@ -255,6 +255,21 @@ def test_mqtt_3_publishers_that_are_ahead_of_the_disk_are_held_back(bench: Durab
     assert went_on == [True]
 
 
+@pytest.mark.parametrize("version", [4, 5])
+def test_who_is_not_read_from_because_of_the_disk_is_not_held_to_its_keep_alive(version: int) -> None:
+    bench = DurableBench(receive_maximum=3)
+    away(bench, "away", "t", 1)
+    publisher = bench.connected("publisher", version, keep_alive=10)
+    bench.commits_at_once = False
+    publisher.send(*[Publish("t", b"x", 1, packet_id=number) for number in range(1, 5)])
+    bench.pass_time(100)
+    assert not publisher.state.closed
+    bench.commit()
+    assert kinds(publisher) == [Puback] * 4
+    bench.pass_time(100)
+    assert publisher.state.closed
+
+
 # -- what is there again
 
 

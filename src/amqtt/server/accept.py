@@ -7,6 +7,7 @@ from amqtt.server.contained import contained
 from amqtt.server.disconnect import close, refuse, requested_expiry
 from amqtt.server.events import ClientConnected
 from amqtt.server.ownership import UNNAMED, belongs_to_another, is_left_by_nobody
+from amqtt.server.publish import is_ahead_of_disk
 from amqtt.server.realm import Realm
 from amqtt.server.state import CONNECTED, ConnectionState
 from amqtt.sessions.aliases import IncomingAliases, OutgoingAliases
@@ -167,7 +168,7 @@ def _expect_packet(realm: Realm, state: ConnectionState) -> None:
 def _keep_alive_due(realm: Realm, state: ConnectionState, now: float) -> None:
     """Close it if nothing came for one and a half Keep Alives [MQTT-3.1.2-22]."""
     journal = realm.journal
-    waits_for_disk = journal is not None and journal.lags and state.link.held
+    waits_for_disk = journal is not None and state.link.held and is_ahead_of_disk(realm, state, journal)
     if state.pending is not None or state.link.paused or waits_for_disk:
         state.last_heard = now  # nothing is read from it while an Authenticator is thinking, or it must wait
     if now >= state.last_heard + state.keep_alive:

@@ -80,15 +80,30 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
 
 def _press(realm: Realm, state: ConnectionState, journal: Journal) -> None:
     """Hold a publisher back that is ahead of the disk; MQTT 3 knows no Receive Maximum to do it by."""
-    if journal.lags or state.link.owes > realm.limits.receive_maximum:
+    if is_ahead_of_disk(realm, state, journal):
         journal.hold_back(state.link)
+
+
+def is_ahead_of_disk(realm: Realm, state: ConnectionState, journal: Journal) -> bool:
+    """Whether a Client that publishes must wait for the disk; nothing is read from it until then."""
+    return journal.lags or state.link.owes > realm.limits.receive_maximum
 
 
 def needs_store(realm: Realm, session: Session, packet: Publish, topic: str) -> bool:
     """Whether a message must be made durable before it can be acknowledged."""
-    if packet.qos == 0:
+    if packet.qos == 2 and session.journal is not None:
+        return True
+    return has_durable_destination(realm, topic, packet.qos, packet.retain)
+
+
+def has_durable_destination(realm: Realm, topic: str, qos: int, retain: bool) -> bool:
+    """Whether somebody must have a message whatever happens: a Session that lasts, or who subscribes later.
+
+    Nobody need ever have one of QoS 0.
+    """
+    if qos == 0:
         return False
-    if (packet.retain and not topic.startswith(SYS)) or (packet.qos == 2 and session.journal is not None):
+    if retain and not topic.startswith(SYS):
         return True
     for target in realm.tree.match(topic):
         subscriber = target.subscriber
