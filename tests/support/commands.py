@@ -14,6 +14,9 @@ import pytest
 
 from support.served import DEADLINE
 
+AMQTT = str(Path(sysconfig.get_path("scripts")) / "amqtt")
+"""Our own command, of the package that is tested."""
+
 
 def program(name: str) -> str:
     """The path of a program. Without it the test is skipped, but fails under `make` and in CI.
@@ -128,10 +131,9 @@ class Commands:
         """Start our own command with a Listener on a free port, and this configuration beside it."""
         path = folder / "amqtt.yaml"
         path.write_text("listeners: {default: {type: tcp, bind: '127.0.0.1:0'}}\n" + config, encoding="utf-8")
-        command = Path(sysconfig.get_path("scripts")) / "amqtt"
         # A Broker of several tests starts before any of them has a state directory of its own.
         environment = {"XDG_STATE_HOME": str(folder / "state"), **os.environ}
-        running = self.start(str(command), "-c", path, environment=environment)
+        running = self.start(AMQTT, "-c", path, environment=environment)
         while not (found := re.search(r"listens on 127\.0\.0\.1:(\d+)", running.line(of_errors=True))):
             pass
         return running, int(found[1])

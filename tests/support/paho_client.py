@@ -1,5 +1,6 @@
 """paho-mqtt in threads: every wait has a deadline, and what it says is kept."""
 
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -157,6 +158,20 @@ class Paho:
     def expect_closed(self) -> tuple[ReasonCode, bool]:
         """Wait until the Network Connection is gone: why, and whether the Server said so."""
         return self.wait(lambda: self.closed, "the end of the Network Connection")
+
+    def leave(self) -> None:
+        """DISCONNECT where it is connected; it can be opened again, with all that it has not finished."""
+        self.close()
+        # paho makes others at the next start of its thread, and forgets these.
+        self.client._reset_sockets(sockpair_only=True)
+        self.connack = self.closed = None
+
+    def lose(self) -> None:
+        """Break the Network Connection without a DISCONNECT."""
+        connected = self.client.socket()
+        assert connected is not None
+        connected.shutdown(socket.SHUT_RDWR)
+        self.expect_closed()
 
     def close(self) -> None:
         """DISCONNECT and end the thread; does nothing the second time."""
