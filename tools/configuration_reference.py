@@ -107,7 +107,8 @@ def other_settings() -> list[Setting]:
     """What stands beside the sections."""
     keys = {
         "client-id-policy": "client_id_policy", "require-tls-for-passwords": "require_tls_for_passwords",
-        "sys-interval": "sys_interval", "sys-slowest": "sys_slowest",
+        "drain": "drain", "wills-on-shutdown": "wills_on_shutdown", "sys-interval": "sys_interval",
+        "sys-slowest": "sys_slowest",
         "timeout-disconnect-delay": "timeout_disconnect_delay",
     }
     security = "`hardened`: what would be a warning about security is a mistake."

@@ -56,6 +56,13 @@ class Config:
     """What they may use."""
     persistence: PersistenceSettings = field(default_factory=PersistenceSettings)
     """What outlasts the Broker, and where."""
+    drain: float | None = None
+    """Seconds for which Clients are still served when the Broker is to stop, while messages are under way
+    between them; then nothing more is taken of them. Absent: 10 for the command, 1 in a program."""
+    wills_on_shutdown: str = "defer"
+    """What becomes of the Will Messages of Clients that are connected when the Broker is shut down. `defer`:
+    those of Sessions that are kept wait for the next start (see `persistence.restart-grace`), the others are
+    published. `fire`: all are published. `drop`: none is, then or later."""
     sys_interval: float = 10
     """Seconds between two publications of `$SYS/broker/…`; 0: never."""
     sys_slowest: int | None = None
@@ -104,6 +111,7 @@ class Config:
             server_reference=self.server_reference,
             use_another_server=self.use_another_server,
             requires_tls_for_passwords=self.require_tls_for_passwords,
+            wills_on_shutdown=self.wills_on_shutdown,
             shares_client_ids=self.client_id_policy == "shared",
         )
 

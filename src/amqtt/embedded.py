@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 from amqtt.message import Message, take_hop_properties
 from amqtt.publishing import properties_of
@@ -20,14 +20,17 @@ QUEUE_LENGTH = 10_000
 class Publication:
     """A Message that was published; `matched` is how many Subscribers it was routed to.
 
-    The work is done when you have it. It may be awaited, which returns `matched`.
+    That is done when you have it. It may be awaited, which returns `matched` when the Message is durable
+    where it must outlast the Broker: at once where it need not. BrokerError: it is not durable yet.
     """
 
-    def __init__(self, matched: int) -> None:
+    def __init__(self, matched: int, durable: Callable[[], Awaitable[None]] | None = None) -> None:
         self.matched = matched
+        self._durable = durable
 
-    def __await__(self) -> Generator[None, None, int]:
-        yield from ()
+    def __await__(self) -> Generator[Any, None, int]:
+        if self._durable is not None:
+            yield from self._durable().__await__()
         return self.matched
 
 

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -39,6 +40,7 @@ from amqtt.server.server import Server
 from amqtt.server.settings import ServerSettings
 from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
+from amqtt.stopping import DRAIN, Patience, drain
 from amqtt.threaded import ServiceThread
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
@@ -54,7 +56,11 @@ LAG_INTERVAL = 0.25
 QUEUES = 4
 """What waits for Sessions may take this part of the memory: the rest is for those who are there."""
 SHUTDOWN_TIMEOUT = 10.0
-"""Seconds for Clients to take their last bytes; then they are dropped."""
+"""Seconds for a shutdown in all; whoever has not taken his last bytes by then is dropped."""
+FAREWELL = 5.0
+"""Seconds of them that the drain leaves to what comes after it, or half of them."""
+LAST_WRITES = 1.0
+"""Seconds that the disk has in any case to write what was noted, also when no more time is left."""
 
 
 class NotStarted(Authenticator):
@@ -96,6 +102,8 @@ class Service:
         self._memory = memory_limit()
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
+        self._patience: Patience | None = None
+        self._drain = DRAIN
         self._keeping: Keeping | None = None
         self._default_file: Path | None = None
         self._handed_in: dict[str, Sequence[socket.socket]] = {}
@@ -147,6 +155,15 @@ class Service:
         """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`."""
         self._default_file = file
 
+    def drain_for(self, seconds: float) -> None:
+        """Unless the configuration says, `drain` is so many seconds; before `shutdown`."""
+        self._drain = seconds
+
+    @property
+    def drain(self) -> float:
+        """Seconds for which it goes on when it is to stop while something is under way."""
+        return self._drain if self.config.drain is None else self.config.drain
+
     def listen_on(self, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
         """Have these Listeners, by name, accept from sockets that listen already; before `start`.
 
@@ -180,6 +197,7 @@ class Service:
         self._authenticator = self._access()
         self._house = House(self._server, self._turn, self._report, clock.now)
         self._turn.now = self._house.clock()
+        self._server.serve()
         await self._open_store(self._house)
         self._server.authenticator = self._authenticator
         self._started = self._turn.now
@@ -339,38 +357,47 @@ class Service:
         """Start it in a thread of its own: `with broker.run_in_thread() as running`."""
         return ServiceThread(self).start()
 
-    async def shutdown(self) -> None:
-        """Stop serving: say so to every Client, let it take what it was sent, close everything.
+    async def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT) -> None:  # noqa: ASYNC109 - it ends what it began
+        """Stop serving in good order, within `timeout` seconds; what is not done by then is cut short.
 
-        Idempotent, bounded by SHUTDOWN_TIMEOUT, and safe to cancel: it goes on by itself then.
+        It is not `ready` any more, and takes in nobody. While messages are under way between it and its
+        Clients, it goes on for `drain` seconds, if `timeout` leaves so many; what is published after that
+        is not taken. What must be kept is brought to the disk, every Client is told (DISCONNECT 0x8B)
+        and takes what it was sent. `wills-on-shutdown` says what becomes of Will Messages.
+
+        Idempotent; a second call may shorten the time, 0 ends it at once. Safe to cancel: it goes on by
+        itself then.
         """
         if self._stopping is None:
             if self._house is None:
                 return
+            self._patience = Patience(timeout)
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
+        if self._patience is not None:
+            self._patience.shorten(timeout)
         await asyncio.shield(self._stopping)
 
     async def _stop(self) -> None:
         try:
             await self._shut_down()
         finally:
-            self._stopping = None
+            self._stopping = self._patience = None
 
     async def _shut_down(self) -> None:
-        house = self._house
+        house, patience = self._house, self._patience
         assert house is not None
-        await self._end_mdns()
+        assert patience is not None
+        await patience.spend(self._end_mdns())
         for listener in self._listeners.values():
             listener.stop_accepting()
+        most = max(patience.left - FAREWELL, patience.left / 2)
+        await drain(self._server, patience, min(self.drain, most))
         if self._keeping is not None:
-            await self._keeping.settle()
+            await self._keeping.settle(patience.left / 2)
         self._turn.now = house.clock()
         self._server.shut_down()
         house.dismiss()
-        try:
-            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
-                await house.emptied()
-        except TimeoutError:
+        if not await patience.spend(house.emptied()):
             house.abort()
         for subscription in list(self._embedded):
             subscription.close()
@@ -404,7 +431,8 @@ class Service:
         self._turn.wake = _nobody_waits
         self._server.authenticator = NotStarted()
         if self._keeping is not None:
-            await self._keeping.close()
+            left = LAST_WRITES if self._patience is None else self._patience.left
+            await self._keeping.close(max(left, LAST_WRITES))
         authenticator: object = self._authenticator
         self._authenticator = None
         if isinstance(authenticator, Closable):
@@ -432,11 +460,35 @@ class Service:
 
         `properties` may hold payload_format_indicator, message_expiry_interval (seconds),
         content_type, response_topic, correlation_data and user_properties. ValueError says what
-        is wrong with an argument. The result may be awaited, but need not be.
+        is wrong with an argument. It is routed when this returns.
+
+        The result may be awaited: it is durable then where it must outlast the Broker, as with a PUBACK.
+        BrokerError: the store fails. Raised here, the message was not taken; raised by the await, which
+        takes `persistence.commit-timeout` at most, it was, and is stored as soon as that is possible.
         """
         self._turn.now = clock.now()
         message = message_to_publish(self._server, topic, payload, qos, retain, properties)
-        return Publication(self._server.publish(message))
+        try:
+            return self._kept(lambda: self._server.publish(message))
+        except StoreError as fault:
+            raise BrokerError(str(fault)) from None
+
+    def _kept(self, work: Callable[[], int | None]) -> Publication:
+        """What `work` publishes, and, where it notes something that must be kept, the wait until it is."""
+        keeping = self._keeping
+        changes = 0 if keeping is None else keeping.changes
+        matched = work() or 0
+        if keeping is None or keeping.changes == changes:
+            return Publication(matched)
+        return Publication(matched, partial(self._durable, keeping.batch))
+
+    async def _durable(self, batch: int) -> None:
+        keeping = self._keeping
+        assert keeping is not None
+        try:
+            await keeping.durable(batch)
+        except StoreError as fault:
+            raise BrokerError(str(fault)) from None
 
     def subscribe(
         self, topic_filter: str, qos: int = 0, callback: Callable[[Message], object] | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from amqtt.errors import BrokerError
@@ -76,8 +76,22 @@ class ServiceThread:
         retain: bool = False,
         properties: Mapping[str, object] | None = None,
     ) -> int:
-        """Publish as Service.publish does; how many Subscribers it was routed to."""
-        return self.call(lambda: self.service.publish(topic, payload, qos, retain, properties).matched)
+        """Publish as Service.publish does, and wait as one who awaits it: how many Subscribers there were.
+
+        In the thread of the Service, in a callback for instance, it does not wait for the disk.
+        """
+        if threading.current_thread() is self._thread:
+            return self.service.publish(topic, payload, qos, retain, properties).matched
+
+        async def published() -> int:
+            return await self.service.publish(topic, payload, qos, retain, properties)
+
+        loop = self._running_loop()
+        answer = asyncio.run_coroutine_threadsafe(published(), loop)
+        try:
+            return answer.result(self.service.config.persistence.commit_timeout + DEADLINE)
+        except (TimeoutError, CancelledError):
+            raise BrokerError("it was stopped before the message was durable") from None
 
     def subscribe(self, topic_filter: str, callback: Callable[[Message], object], qos: int = 0) -> None:
         """Have `callback` called with each Message, in the thread of the Service; it must be quick."""
@@ -95,10 +109,13 @@ class ServiceThread:
             except BaseException as fault:
                 answer.set_exception(fault)
 
+        self._running_loop().call_soon_threadsafe(worked)
+        return answer.result(DEADLINE)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or not self._thread.is_alive():
             raise BrokerError("it does not run any more")
-        self._loop.call_soon_threadsafe(worked)
-        return answer.result(DEADLINE)
+        return self._loop
 
     def _run(self) -> None:
         try:

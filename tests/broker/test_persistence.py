@@ -11,11 +11,10 @@ import pytest
 
 from amqtt.broker import Broker
 from amqtt.errors import BrokerError
-from amqtt.store.keeping import Keeping
-from amqtt.store.sqlite import SqliteStore
 from amqtt.wire.packets import Puback, Pubcomp, Publish, Pubrec, Pubrel
 from amqtt.wire.reasons import ReasonCode
 from support.exchange import deliver, leave, take
+from support.gated_store import store_of
 from support.raw_client import RawClient
 
 LASTING: dict[str, Any] = {"clean_start": False, "session_expiry_interval": 0xFFFFFFFF}
@@ -54,13 +53,6 @@ async def published(broker: Broker, payload: bytes) -> None:
     client = await connected(broker, "publisher")
     await deliver(client, "t", payload, 1)
     await leave(client)
-
-
-def store_of(broker: Broker) -> SqliteStore:
-    found = broker._keeping
-    assert isinstance(found, Keeping)
-    assert isinstance(found._store, SqliteStore)
-    return found._store
 
 
 async def test_sessions_messages_and_retained_messages_outlast_the_broker(config: dict[str, object]) -> None:

@@ -17,6 +17,10 @@ from amqtt.broker import Broker
 DEADLINE = 20.0
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a"
 CONNACK = b"\x20\x02\x00\x00"
+SUBSCRIBE_A_1 = b"\x82\x06\x00\x01\x00\x01a\x01"
+SUBACK_1 = b"\x90\x03\x00\x01\x01"
+PUBLISH_A_1 = b"\x32\x05\x00\x01a\x00\x01"
+PUBACK_1 = b"\x40\x02\x00\x01"
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -131,6 +135,59 @@ def test_a_second_signal_ends_it_at_once(loop: str, number: signal.Signals) -> N
             assert process.stdout.readline() == expected
             process.send_signal(number)
         assert process.wait(DEADLINE) == -number
+
+
+def test_it_finishes_what_is_under_way_and_is_not_ready_meanwhile(start: Start, tmp_path: Path) -> None:
+    listeners = "listeners: {default: {bind: '127.0.0.1:0'}, health: {type: http, bind: '127.0.0.1:0'}}\n"
+    process = start("-c", written(tmp_path, f"{listeners}drain: 3000\n"))
+    port, health = ports_of(process)
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as client:
+        assert answered(client, CONNECT, 4) == CONNACK
+        assert answered(client, SUBSCRIBE_A_1, 5) == SUBACK_1
+        # Its own message comes back, and is not acknowledged yet.
+        assert len(answered(client, PUBLISH_A_1, 11)) == 11
+        assert readiness(health) == b"HTTP/1.1 200"
+        process.send_signal(signal.SIGTERM)
+        lines_until(process, "Stopping, within 3010 s")
+        assert readiness(health) == b"HTTP/1.1 503"
+        with pytest.raises(ConnectionError):
+            socket.create_connection(("127.0.0.1", port), DEADLINE)
+        assert answered(client, b"\xc0\x00", 2) == b"\xd0\x00"
+        assert answered(client, PUBACK_1, 1) == b""
+    assert process.wait(DEADLINE) == 0
+
+
+def test_its_second_signal_ends_it_at_once_with_exit_status_0(start: Start, tmp_path: Path) -> None:
+    process = start("-c", written(tmp_path, "listeners: {default: {bind: '127.0.0.1:0'}}\ndrain: 3000\n"))
+    with socket.create_connection(("127.0.0.1", port_of(process)), DEADLINE) as client:
+        assert answered(client, CONNECT, 4) == CONNACK
+        assert answered(client, SUBSCRIBE_A_1, 5) == SUBACK_1
+        assert answered(client, PUBLISH_A_1, 11)
+        process.send_signal(signal.SIGTERM)
+        lines_until(process, "Stopping")
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0
+
+
+def answered(client: socket.socket, packet: bytes, size: int) -> bytes:
+    """The next bytes after this packet was sent; b"" at the end."""
+    client.sendall(packet)
+    received = b""
+    while len(received) < size and (more := client.recv(size - len(received))):
+        received += more
+    return received
+
+
+def ports_of(process: subprocess.Popen[str]) -> tuple[int, int]:
+    """The ports of its Listener for MQTT, and of the one for HTTP."""
+    first, second = lines_until(process, r"listens on")[-1], lines_until(process, r"\(http\) listens on")[-1]
+    return int(first.rsplit(":", 1)[1]), int(second.rsplit(":", 1)[1])
+
+
+def readiness(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as asking:
+        return answered(asking, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n", 12)
 
 
 def test_a_port_in_use_is_one_clear_message_and_exit_status_1(start: Start, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from amqtt.cli.collector import collect_seldom
 from amqtt.cli.logs import LogFormat, configure_logging, on_terminal
 from amqtt.cli.loops import run
 from amqtt.cli.reload import Reloading
-from amqtt.cli.signals import on_first_signal, on_hangup
+from amqtt.cli.signals import end_now, on_first_signal, on_hangup
 from amqtt.cli.state import state_file
 from amqtt.cli.systemd import (
     READY,
@@ -26,6 +26,10 @@ from amqtt.cli.systemd import (
 )
 from amqtt.cli.version import version_line
 from amqtt.errors import BrokerError
+from amqtt.service import SHUTDOWN_TIMEOUT
+
+DRAIN = 10.0
+"""Seconds for which the command goes on when it is to stop while something is under way."""
 
 logger = logging.getLogger("amqtt")
 
@@ -58,7 +62,7 @@ def serve(
 async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     """Run the Broker of this configuration until SIGINT or SIGTERM; BrokerError if it cannot start."""
     stop = asyncio.Event()
-    on_first_signal(stop.set)
+    on_first_signal(stop.set, end_now)
     broker = Broker(config)
     logger.info("%s", version_line())
     broker.keep_in(state_file())
@@ -66,7 +70,9 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     reloading = Reloading(broker, config)
     # Before it runs, the configuration is new enough.
     on_hangup(lambda: broker.is_running and reloading.reload())
-    async with broker:
+    broker.drain_for(DRAIN)
+    await broker.start()
+    try:
         collect_seldom()
         notify(READY)
         if on_terminal():
@@ -76,7 +82,9 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
         for task in beside:
             task.cancel()
         notify(STOPPING)
-        logger.info("Stopping; a second signal stops at once")
+        logger.info("Stopping, within %g s; a second signal stops at once", broker.drain + SHUTDOWN_TIMEOUT)
+    finally:
+        await broker.shutdown(broker.drain + SHUTDOWN_TIMEOUT)
     logger.info("Stopped")
 
 

@@ -13,13 +13,13 @@ from amqtt.compat.session import Session, SessionViews
 from amqtt.compat.transitions import Transitions
 from amqtt.compat.views import ClientConnection, RetainedView, Server, Sessions, Subscriptions
 from amqtt.config import Config
-from amqtt.embedded import message_to_publish
+from amqtt.embedded import Publication, message_to_publish
 from amqtt.errors import BrokerError
 from amqtt.net.external import ExternalConnection, Reader, Writer
 from amqtt.server.disconnect import settle_session
 from amqtt.server.events import Fault
 from amqtt.server.subscribe import check, grant
-from amqtt.service import Service
+from amqtt.service import SHUTDOWN_TIMEOUT, Service
 from amqtt.sessions.permissions import Permissions
 from amqtt.topics.names import split_shared
 from amqtt.wire.errors import ProtocolError
@@ -38,21 +38,29 @@ REFUSED = 0x80
 
 
 class Done(Coroutine[Any, Any, None]):
-    """Something that is done already, and may still be awaited or be given to a task."""
+    """Something that is done already, and may still be awaited or be given to a task: it is durable then."""
 
-    def send(self, value: object) -> None:
-        """It has ended."""
-        raise StopIteration
+    def __init__(self, publication: Publication) -> None:
+        self._steps = _awaited(publication)
 
-    def throw(self, *exception: Any) -> None:
+    def send(self, value: object) -> Any:
+        """Go on waiting until it is durable."""
+        return self._steps.send(None)
+
+    def throw(self, *exception: Any) -> Any:
         """Raise this in whoever awaits."""
-        raise exception[0] if isinstance(exception[0], BaseException) else exception[0]()
+        return self._steps.throw(*exception)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nobody waits any more."""
+        self._steps.close()
 
     def __await__(self) -> Generator[Any, None, None]:
-        yield from ()
+        yield from self._steps
+
+
+def _awaited(publication: Publication) -> Generator[Any, None, None]:
+    yield from publication.__await__()
 
 
 class BrokerNames(Service):
@@ -108,12 +116,12 @@ class BrokerNames(Service):
             raise
         self._phase = "started" if self.is_running else "stopped"
 
-    async def shutdown(self) -> None:
-        """Stop serving; `transitions.state` is "stopped" then. Idempotent."""
+    async def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT) -> None:  # noqa: ASYNC109
+        """Stop serving; `transitions.state` is "stopped" then. Idempotent; see Service.shutdown."""
         if self.is_running:
             self._phase = "stopping"
         try:
-            await super().shutdown()
+            await super().shutdown(timeout)
         except Exception:
             self._phase = "not_stopped"
             raise
@@ -127,9 +135,13 @@ class BrokerNames(Service):
     ) -> None:
         """Publish from the program; without `qos` each Subscriber has the QoS it subscribed with.
 
-        Our own `publish` says how many Subscribers there were, and takes properties.
+        It returns when the message is durable where it must outlast the Broker; before the start and
+        after the end nobody waits for that. Our own `publish` says how many Subscribers there were, and
+        takes properties.
         """
-        self.publish(topic, data, EACH_ITS_OWN if qos is None else qos, retain)
+        publication = self.publish(topic, data, EACH_ITS_OWN if qos is None else qos, retain)
+        if self._house is not None:
+            await publication
 
     def retain_message(
         self,
@@ -141,15 +153,16 @@ class BrokerNames(Service):
         """Retain a message for Subscriptions yet to come, without sending it to those there are.
 
         Without data, the topic has no retained message any more. It is done when this returns; the
-        result may be awaited, but need not be. ValueError for an invalid Topic Name or QoS.
+        result may be awaited, but need not be: it is durable then. ValueError for an invalid Topic Name
+        or QoS.
         """
         self._turn.now = clock.now()
         message = message_to_publish(
             self._server, topic_name, data or b"", EACH_ITS_OWN if qos is None else qos, True, None
         )
         message.publisher = "" if source_session is None else source_session.client_id or ""
-        self._server.realm.router.retain(message)
-        return Done()
+        kept = self._kept(lambda: self._server.realm.router.retain(message))
+        return Done(Publication(0) if self._house is None else kept)
 
     async def external_connected(self, reader: Reader, writer: Writer, listener_name: str) -> None:
         """Serve a Client whose connection the program accepted; returns when it is closed.
@@ -159,7 +172,7 @@ class BrokerNames(Service):
         such Listener.
         """
         listener = self._listeners.get(listener_name)
-        if listener is None or self._house is None:
+        if listener is None or self._house is None or self._stopping is not None:
             raise BrokerError(f"Invalid listener name '{listener_name}': it is not open")
         await ExternalConnection(self._house, listener, reader, writer).serve()
 

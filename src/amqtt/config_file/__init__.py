@@ -24,11 +24,13 @@ from amqtt.config_file.section import Findings, Section, copied, kind
 from amqtt.config_file.telemetry import read_telemetry
 from amqtt.config_file.trace import read_traces
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
+from amqtt.server.stopping import WILLS_ON_SHUTDOWN
 
 __all__ = ["load"]
 
 _LONGEST_INTERVAL = 365 * 86400
 _MOST_NAMED = 1000
+_LONGEST_DRAIN = 3600
 _LIKELY = 0.8
 _CERTAIN = 0.9
 """How like one of ours a section's name must be to be suspected, or taken, to be misspelt."""
@@ -109,6 +111,10 @@ def _read(
         limits=limits,
         persistence=read_persistence(
             Section(findings, top.path_of("persistence"), top.raw("persistence"))
+        ),
+        drain=top.take("drain", values.seconds(0, _LONGEST_DRAIN), defaults.drain),
+        wills_on_shutdown=top.take(
+            "wills-on-shutdown", values.one_of(*WILLS_ON_SHUTDOWN), defaults.wills_on_shutdown
         ),
         sys_interval=sys_interval,
         sys_slowest=top.take("sys-slowest", values.whole(0, _MOST_NAMED), defaults.sys_slowest),

@@ -134,8 +134,8 @@ def _settle_will(realm: Realm, session: Session) -> None:
     will = session.will
     if will is None:
         return
-    if realm.stopping and session.journal is not None and session.expiry_interval:
-        return  # it is published if its Client has not come back some time after the next start
+    if realm.stopping:
+        return  # settle_wills has decided: it waits for the next start
     if not will.delay_interval or not session.expiry_interval:
         realm.publish_will(session)
         return

@@ -28,7 +28,8 @@ class Realm:
     """The state of one Server. `sessions` and `connected` are by Client Identifier.
 
     `journal` notes what must outlast it, None where nothing does. `stopping` says that Clients are
-    sent away because the Server stops, and may be back soon.
+    sent away because the Server stops, and may be back soon; `takes_messages` that what they publish is
+    taken, until shortly before that.
     """
 
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
@@ -55,6 +56,7 @@ class Realm:
         self.delayed_wills: dict[str, Deadline] = {}
         self.journal: Journal | None = None
         self.stopping = False
+        self.takes_messages = True
 
     def adopt(self, settings: ServerSettings) -> None:
         """Go on with other settings: they count for what begins from now on."""

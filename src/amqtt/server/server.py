@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from amqtt.abc import Authenticator, Batch, Peer, Permissions
+from amqtt.errors import StoreError
 from amqtt.message import Message
 from amqtt.server.authentication import answered, auth
 from amqtt.server.connect import connect, connect_overdue
@@ -16,6 +17,7 @@ from amqtt.server.local import LocalSubscriber
 from amqtt.server.overload import DROPS_QOS_0
 from amqtt.server.publish import (
     acknowledgements,
+    has_durable_destination,
     puback,
     pubcomp,
     publish,
@@ -30,6 +32,7 @@ from amqtt.server.restore import restore
 from amqtt.server.review import review
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW, ConnectionState
+from amqtt.server.stopping import settle_wills, under_way, without_messages
 from amqtt.server.subscribe import subscribe, unsubscribe
 from amqtt.server.subscribing import Subscribing
 from amqtt.server.watching import SentPackets
@@ -247,6 +250,8 @@ class Server:
             state.last_heard = self.turn.now
         if self.realm.overload.level == DROPS_QOS_0:
             packets = self.realm.overload.spared(packets)
+        if not self.realm.takes_messages:
+            packets = without_messages(packets)
         if state.meter is None:
             self._act(state, packets)
         else:
@@ -364,6 +369,8 @@ class Server:
         if state.link.paused:
             return
         waiting, state.waiting = state.waiting, []
+        if not self.realm.takes_messages:
+            waiting = without_messages(waiting)
         if not state.closed:
             if state.meter is None:
                 self._act(state, waiting)
@@ -400,7 +407,16 @@ class Server:
         return review(self.realm, permissions_of)
 
     def publish(self, message: Message) -> int:
-        """Route a Message of the embedding program; how many Subscribers matched."""
+        """Route a Message of the embedding program; how many Subscribers matched.
+
+        StoreError: nothing can be stored at present, and this would have to be; it was not taken.
+        """
+        journal = self.realm.journal
+        if journal is not None and journal.failing and has_durable_destination(
+            self.realm, message.topic, message.qos, message.retain
+        ):
+            self.realm.counters.dropped_refused += 1
+            raise StoreError("nothing can be stored at present, so the message was not taken")
         return self.realm.router.route(message)
 
     def subscribe(
@@ -446,14 +462,18 @@ class Server:
         for session in journal.committed(number):
             self.realm.pump(session)
 
+    def serve(self) -> None:
+        """Take Clients and what they publish, again after `shut_down`."""
+        self.realm.stopping = False
+        self.realm.takes_messages = True
+
     def resume(self, grace: float) -> None:
-        """Serve again after `shut_down`.
+        """Go on with what it knows after `shut_down`.
 
         Clients have `grace` seconds to come back before their Will Messages are published, or the
         Will Delay Interval where that is longer.
         """
         realm = self.realm
-        realm.stopping = False
         for session in realm.sessions.values():
             will = session.will
             if will is not None and session.link is None and session.client_id not in realm.delayed_wills:
@@ -469,12 +489,27 @@ class Server:
                 for outgoing in session.inflight.entries.values():
                     session.journal.update(outgoing)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a Client that is connected owes us an acknowledgement or is owed one, or messages wait."""
+        return under_way(self.realm)
+
+    def take_no_messages(self) -> None:
+        """Act on no PUBLISH any more; acknowledgements and all else go on.
+
+        What is published from now on is not acknowledged, so its Client sends it again later.
+        """
+        self.realm.takes_messages = False
+
     def shut_down(self) -> None:
         """Tell every Client that the Server stops, and close its Network Connection.
 
-        The Will Messages of Sessions that outlast it wait for the next start.
+        `settings.wills_on_shutdown` says what becomes of Will Messages. Unless it says otherwise, those
+        of Sessions that outlast the Server wait for the next start, the others are published first.
         """
-        self.realm.stopping = self.realm.journal is not None
+        self.take_no_messages()
+        settle_wills(self.realm)
+        self.realm.stopping = True
         reference = self.realm.settings.server_reference
         code = ReasonCode.USE_ANOTHER_SERVER if reference else ReasonCode.SERVER_SHUTTING_DOWN
         for state in list(self.realm.connected.values()):

@@ -33,4 +33,6 @@ class ServerSettings:
     """Refuse a password that came unencrypted from another machine: whoever listened has it now."""
     shares_client_ids: bool = False
     """Whether any user may go on with the Session of a Client Identifier; else only its owner may."""
+    wills_on_shutdown: str = "defer"
+    """One of WILLS_ON_SHUTDOWN: what becomes of the Will Messages of Clients that are connected then."""
     new_client_id: Callable[[], str] = new_client_id

@@ -1,5 +1,6 @@
 """What a Server must keep, from the opening of its store to the last commit."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,19 @@ class Keeping:
         self._journal: Journal | None = None
         self._writer: Writer | None = None
         self._clock: Callable[[], float] | None = None
+        self._durable = 0
+        """The number of the last Batch that is."""
+        self._awaited: list[tuple[int, asyncio.Future[None]]] = []
+
+    @property
+    def changes(self) -> int:
+        """How much was noted: compare before and after, to see whether something became durable."""
+        return 0 if self._journal is None else self._journal.changes
+
+    @property
+    def batch(self) -> int:
+        """The number of the Batch that gathers what is noted now."""
+        return 0 if self._journal is None else self._journal.batch
 
     @property
     def file(self) -> Path | None:
@@ -64,27 +78,71 @@ class Keeping:
         assert self._writer is not None
         self._writer.start()
 
-    async def settle(self) -> None:
-        """Wait until all that was noted is durable, as long as that may take."""
-        if self._writer is not None and not await self._writer.settle(LAST_WRITES):
+    async def durable(self, batch: int) -> None:
+        """Wait until the Batch of this number, and so all before it, is durable.
+
+        StoreError when that takes longer than one write may, or nobody writes; it is written all the
+        same as soon as that is possible.
+        """
+        if batch <= self._durable:
+            return
+        journal = self._journal
+        if journal is None or self._clock is None:
+            raise StoreError("the Broker does not run: what was published is stored at its next start")
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (batch, waiting)
+        self._awaited.append(entry)
+        journal.hurry()
+        try:
+            async with asyncio.timeout(self._settings.commit_timeout):
+                await waiting
+        except TimeoutError:
+            raise StoreError(self._not_yet()) from None
+        finally:
+            if entry in self._awaited:
+                self._awaited.remove(entry)
+
+    def _not_yet(self) -> str:
+        reason = "" if self._writer is None else self._writer.failure
+        return (
+            f"what was published is not durable after {self._settings.commit_timeout:g} s"
+            f"{f' ({reason})' if reason else ''}; it is in memory, and stored as soon as that is possible"
+        )
+
+    async def settle(self, seconds: float = LAST_WRITES) -> None:
+        """Wait until all that was noted is durable, no longer than this."""
+        if self._writer is not None and not await self._writer.settle(seconds):
             logger.error("Not everything could be stored before the end; none of that was acknowledged")
 
-    async def close(self) -> None:
-        """Write the last, and let go of the store. Idempotent, also after a failed `open`."""
+    async def close(self, seconds: float = LAST_WRITES) -> None:
+        """Write the last, within so many seconds, and let go of the store.
+
+        Idempotent, also after a failed `open`.
+        """
         if self._writer is not None and self._clock is not None:
             self._server.note_states()
-            await self.settle()
+            await self.settle(seconds)
             await self._writer.stop()
         self._clock = None
+        for _, waiting in self._awaited:
+            if not waiting.done():
+                waiting.set_exception(StoreError("the Broker was shut down before it could be stored"))
         try:
-            await self._store.close()
+            async with asyncio.timeout(LAST_WRITES):
+                await self._store.close()
         except StoreError as fault:
             logger.error("%s", fault)
+        except TimeoutError:
+            logger.error("%s does not close: its disk does not answer", self.file)
 
     def _committed(self, number: int) -> None:
         assert self._clock is not None
+        self._durable = number
         self._server.turn.now = self._clock()
         self._server.committed(number)
+        for batch, waiting in self._awaited:
+            if batch <= number and not waiting.done():
+                waiting.set_result(None)
 
 
 def _sqlite(settings: PersistenceSettings) -> SessionStore:

@@ -38,13 +38,17 @@ class SqliteStore(SessionStore):
         thread = self._thread
         if thread is None:
             return
+        ended = False
         try:
             await self._run(self._database.close)
+            ended = True
         except sqlite3.Error as fault:
+            ended = True
             raise StoreError(f"{self._database.file} cannot be closed: {fault}") from fault
         finally:
             self._thread = None
-            thread.shutdown(wait=True)
+            # Nobody waits for a thread that a disk holds fast.
+            thread.shutdown(wait=ended)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         assert self._thread is not None

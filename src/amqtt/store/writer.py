@@ -42,6 +42,8 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._batch: Batch | None = None
         self._failing_since = 0.0
+        self.failure = ""
+        """Why nothing can be stored at present; "" while that is possible."""
         self._leisure: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -139,6 +141,7 @@ class Writer:
         if self._journal.failing:
             return
         self._journal.failing = True
+        self.failure = reason
         self._failing_since = time.monotonic()
         logger.error(
             "Nothing can be stored: %s. Until that is mended, what would have to be kept is refused", reason
@@ -147,6 +150,7 @@ class Writer:
     def _recover(self) -> None:
         if self._journal.failing:
             self._journal.failing = False
+            self.failure = ""
             seconds = time.monotonic() - self._failing_since
             logger.warning("The store is well again after %.1f s; everything was kept", seconds)
 

@@ -136,13 +136,15 @@ class PluginHost(Service):
             logger.info("Plugins loaded: %s", ", ".join(names))
 
     async def _shut_down(self) -> None:
+        patience = self._patience
+        assert patience is not None
         try:
-            await self._tell_all(PRE_SHUTDOWN, FAREWELL)
+            await self._tell_all(PRE_SHUTDOWN, min(FAREWELL, patience.left))
             await super()._shut_down()
         finally:
-            await _all(each.rounds.catch_up() for each in self._told)
-            await self._tell_all(POST_SHUTDOWN, FAREWELL)
-            await _all(_close(each) for each in self._told)
+            await _all(each.rounds.catch_up(patience.left) for each in self._told)
+            await self._tell_all(POST_SHUTDOWN, min(FAREWELL, patience.left))
+            await _all(_close(each, min(FAREWELL, patience.left)) for each in self._told)
             await self._end_rounds()
 
     async def _tell_all(self, name: str, seconds: float) -> None:
@@ -175,13 +177,13 @@ def _topic_check(loaded: Loaded, call: Call, _settings: TopicCheckSettings) -> T
     return PluginTopics(loaded.name, call, call.takes("action") and knows_receiving(loaded))
 
 
-async def _close(told: Told) -> None:
+async def _close(told: Told, seconds: float) -> None:
     plugin = told.loaded.plugin
     if getattr(type(plugin), "close", None) is BasePlugin.close:
         return
     call = call_of(told.loaded, "close", ())
     if call is not None:
-        await told.rounds.tell_now(call, FAREWELL)
+        await told.rounds.tell_now(call, seconds)
 
 
 async def _all(parts: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -65,11 +65,11 @@ class Rounds:
             if not task.done():
                 logger.info("plugin %s: %s still runs, and goes on by itself", self.name, call.name)
 
-    async def catch_up(self) -> None:
-        """Tell what is left, and wait for it to be done, within CATCH_UP seconds."""
+    async def catch_up(self, most: float = CATCH_UP) -> None:
+        """Tell what is left, and wait for it to be done, within CATCH_UP seconds and no more than `most`."""
         if self._worker is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CATCH_UP):
+                async with asyncio.timeout(min(CATCH_UP, most)):
                     await self._idle.wait()
                     if self._running:
                         await asyncio.wait(self._running)
