@@ -31,7 +31,7 @@ class Patience:
         """It ends this many seconds from now, if it does not end sooner."""
         self._end = min(self._end, self._loop.time() + seconds)
         step = self._step
-        if step is not None:
+        if step is not None and not step.expired():
             when = step.when()
             step.reschedule(self._end if when is None else min(when, self._end))
 

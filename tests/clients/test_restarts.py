@@ -15,7 +15,7 @@ from support.served import DEADLINE
 
 OLD, NEW = paho.MQTTv311, paho.MQTTv5
 FOR_EVER = 0xFFFFFFFF
-GRACE = 1
+GRACE = 5
 """Seconds that Clients have to come back before their Will Messages are published."""
 
 
@@ -228,8 +228,8 @@ def test_a_will_is_published_after_the_restart_unless_its_client_is_back(
     lives: Lives, paho_client: Connects, version: int, end: Ends
 ) -> None:
     hears = away(paho_client, lives, version, "w")
-    returns = with_will(paho_client, lives, "returns", version, 2)
-    stays_away = with_will(paho_client, lives, "stays away", version, 2)
+    returns = with_will(paho_client, lives, "returns", version, GRACE)
+    stays_away = with_will(paho_client, lives, "stays away", version, GRACE)
     end(lives)
     lives.begin()
     enter(returns, lives)

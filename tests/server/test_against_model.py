@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -43,6 +44,7 @@ from support.server_and_model import (
 from support.stored_server import StoredBench
 
 EXAMPLES = int(os.environ.get("AMQTT_MODEL_EXAMPLES", "300"))
+pytestmark = pytest.mark.timeout(max(600, EXAMPLES))
 PATIENCE = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 downtimes = st.sampled_from([0, 3, 15, 40])
