@@ -1,5 +1,7 @@
 """`amqtt passwd` as its users start it: a process, with a terminal or without."""
 
+import hashlib
+import hmac
 import json
 import os
 import pty
@@ -14,6 +16,7 @@ import pytest
 
 from amqtt.access.hashes import read_hash
 from amqtt.access.password_file import PasswordFile
+from amqtt.access.scram import read_credential
 
 DEADLINE = 20.0
 SHA_CRYPT = "$5$rounds=1000$abcdefgh$gYZK5qo9Ev1hL4VeiqU1Bdnm5X0ebuHoQ5EBHMQ//4B"
@@ -237,3 +240,23 @@ def test_what_is_printed_can_be_json(passwd: Passwd, path: Path) -> None:
     assert (status, weak["line"], weak["user"]) == (0, 1, "old")
     status, said, _ = passwd("verify", path, "old", "--stdin", "--json", given=b"secret word\n")
     assert (status, json.loads(said)) == (0, {"user": "old", "right": True, "weakness": weak["weakness"]})
+
+
+def test_a_user_of_scram_is_one_that_the_broker_knows(passwd: Passwd, path: Path) -> None:
+    for password in (b"first", b"secret word"):
+        assert passwd("add", path, "alice", "--scram", "--stdin", given=password) == (0, "", "")
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    user, _, credential = line.partition(":")
+    known = read_credential(credential)
+    salted = hashlib.pbkdf2_hmac("sha256", b"secret word", known.salt, known.iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    assert (user, known.stored_key) == ("alice", hashlib.sha256(client_key).digest())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_users_of_scram_are_not_put_among_others(passwd: Passwd, path: Path) -> None:
+    path.write_text(f"old:{SHA_CRYPT}\n", encoding="utf-8")
+    status, _, said = passwd("add", path, "alice", "--scram", "--stdin", given=b"x")
+    assert status == 1
+    assert "a line is username:SCRAM-SHA-256$" in said
+    assert "alice" not in path.read_text(encoding="utf-8")

@@ -27,19 +27,44 @@ Json = Annotated[bool, typer.Option("--json", help="Print it as JSON, an object 
 
 
 @app.command()
-def add(file: File, user: User, stdin: Stdin = False) -> None:
+def add(
+    file: File,
+    user: User,
+    stdin: Stdin = False,
+    scram: Annotated[
+        bool, typer.Option("--scram", help="FILE is that of auth.scram-file, which has other lines.")
+    ] = False,
+) -> None:
     """Add a user, or give one a new password. The file is made if there is none."""
     try:
-        secret = new_hash(_password(checked_user(user), stdin, twice=True))
-    except ValueError as error:
-        raise _failure(str(error)) from None
-    try:
+        if scram:
+            _check_scram(file)
+        password = _password(checked_user(user), stdin, twice=True)
+        user, secret = _scram_line(user, password) if scram else (user, new_hash(password))
         with changing(file) as lines:
             lines.put(user, secret)
             lines.write()
-    except BrokerError as error:
+    except (BrokerError, ValueError) as error:
         raise _failure(str(error)) from None
-    _tell_mistakes(lines)
+    if not scram:
+        _tell_mistakes(lines)
+
+
+def _check_scram(file: Path) -> None:
+    """BrokerError where the lines that are there are not those of a scram-file."""
+    from amqtt.access.credential_file import CredentialFile
+    from amqtt.access.scram import read_credential
+
+    if file.exists():
+        CredentialFile(file, "auth.scram-file", read_credential)
+
+
+def _scram_line(user: str, password: bytes) -> tuple[str, str]:
+    """The user name as Clients state it, and what stands behind it; ValueError for bad characters."""
+    from amqtt.access.scram import credential_line
+
+    name, _, credential = credential_line(user, password.decode()).partition(":")
+    return name, credential
 
 
 @app.command()
