@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 MODULE = re.compile(
-    r"\b((?:wire|topics|sessions|server|net|access|observe|cli)/\w+\.py|(?:abc|message|errors|config)\.py)"
+    r"\b((?:tests/)?(?:wire|topics|sessions|server|net|access|observe|cli)/\w+\.py|(?:abc|message|errors|config)\.py)"
 )
 BLOCK = re.compile(r"^```(yaml|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(amqtt.__file__).parents[1])}
@@ -47,7 +47,9 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_module_that_is_named_is_there(page: Path) -> None:
     modules = MODULE.findall(page.read_text(encoding="utf-8"))
-    assert [module for module in modules if not (ROOT / "src" / "amqtt" / module).exists()] == []
+    source = ROOT / "src" / "amqtt"
+    paths = [ROOT / name if name.startswith("tests/") else source / name for name in modules]
+    assert [path for path in paths if not path.exists()] == []
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))
