@@ -17,8 +17,7 @@ from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.config import Config
 from amqtt.config_file.limits import _RANGES
 from amqtt.config_file.listeners import LISTENER_KEYS, TLS_KEYS
-from amqtt.net.mdns import MdnsSettings
-from amqtt.net.settings import ListenerSettings, TlsSettings
+from amqtt.net.settings import ListenerSettings, MdnsSettings, TlsSettings
 from amqtt.observe.opentelemetry import TelemetrySettings
 from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits

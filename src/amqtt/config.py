@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
-from amqtt.net.mdns import MdnsSettings
-from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, parse_bind
+from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, MdnsSettings, parse_bind
 from amqtt.observe.opentelemetry import TelemetrySettings
 from amqtt.observe.trace import TraceSettings
 from amqtt.server.limits import Limits

@@ -26,8 +26,6 @@ from amqtt.net.certificates import concerns_of
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
-from amqtt.net.mdns import MISSING as NO_ZEROCONF
-from amqtt.net.mdns import Announcement
 from amqtt.observe.figures import ProcessFigures, memory_limit, memory_used
 from amqtt.observe.log import log_events
 from amqtt.observe.metrics import Metric, exposition
@@ -47,6 +45,7 @@ from amqtt.wire.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from amqtt.admin.http import HttpListener
+    from amqtt.net.mdns import Announcement
     from amqtt.store.keeping import Keeping
 
 logger = logging.getLogger("amqtt.broker")
@@ -267,10 +266,12 @@ class Service:
 
     def _begin_mdns(self) -> None:
         if self.config.mdns.enabled:
+            from amqtt.net.mdns import Announcement
+
             try:
                 self._announcement = Announcement(self.config.mdns, self._listeners.values())
             except ImportError:
-                raise BrokerError(f"mdns.enabled: {NO_ZEROCONF}") from None
+                raise BrokerError("mdns.enabled: pip install 'amqtt[mdns]'") from None
             self._announcement.begin()
 
     def _begin_telemetry(self) -> None:

@@ -16,7 +16,7 @@ def test_embedding_a_broker_loads_nothing_of_the_command_line() -> None:
 
 HEAVY = {
     "amqtt.admin", "amqtt.cli", "amqtt.clients", "amqtt.store.sqlite", "amqtt.access.scram", "argon2",
-    "bcrypt", "cffi", "ctypes", "difflib", "importlib.metadata", "sqlite3",
+    "amqtt.net.mdns", "bcrypt", "cffi", "ctypes", "difflib", "importlib.metadata", "sqlite3",
     "tomllib", "websockets", "yaml", "zipfile",
 }  # fmt: skip
 

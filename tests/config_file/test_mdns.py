@@ -4,7 +4,7 @@ import pytest
 
 from amqtt.config_file import load
 from amqtt.errors import BrokerError
-from amqtt.net.mdns import MdnsSettings
+from amqtt.net.settings import MdnsSettings
 
 
 def test_without_the_section_nothing_is_announced() -> None:

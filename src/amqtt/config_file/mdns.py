@@ -1,10 +1,18 @@
 """The section `mdns`: whether Listeners are announced to the local network."""
 
+from importlib.util import find_spec
 from ipaddress import ip_address
 
 from amqtt.config_file import values
 from amqtt.config_file.section import Section
-from amqtt.net.mdns import LONGEST_NAME, MISSING, MdnsSettings, is_available
+from amqtt.net.settings import LONGEST_INSTANCE_NAME, MdnsSettings
+
+MISSING = "announcing needs the package zeroconf: pip install 'amqtt[mdns]'"
+
+
+def is_available() -> bool:
+    """Whether the extra is installed that announcing needs."""
+    return find_spec("zeroconf") is not None
 
 
 def read_mdns(section: Section) -> MdnsSettings:
@@ -28,8 +36,8 @@ def _available_switch(value: object) -> bool:
 
 def _instance_name(value: object) -> str:
     name = values.text(value)
-    if len(name.encode()) > LONGEST_NAME or not name.isprintable():
-        raise ValueError(f"it must have at most {LONGEST_NAME} bytes, and no control characters")
+    if len(name.encode()) > LONGEST_INSTANCE_NAME or not name.isprintable():
+        raise ValueError(f"it must have at most {LONGEST_INSTANCE_NAME} bytes, and no control characters")
     return name
 
 

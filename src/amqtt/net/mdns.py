@@ -3,14 +3,12 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from amqtt.net.listener import Listener
-from amqtt.net.settings import ListenerSettings
+from amqtt.net.settings import LONGEST_INSTANCE_NAME, ListenerSettings, MdnsSettings
 
 if TYPE_CHECKING:
     from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
@@ -25,30 +23,9 @@ SERVICES: Final = {
 }
 """Type of a Listener, and whether it speaks TLS → service. IANA has registered the first two; the others
 are named after them. Whoever else listens is nobody's business on the network."""
-LONGEST_NAME: Final = 63
-"""Bytes of an instance name: one label of the DNS (RFC 6763, 4.1.1)."""
 FAREWELL: Final = 3.0
 """Seconds to take an announcement back; it says goodbye three times, an eighth of a second between."""
-MISSING: Final = "announcing needs the package zeroconf: pip install 'amqtt[mdns]'"
 _DOMAIN: Final = "local."
-
-
-@dataclass(frozen=True, slots=True)
-class MdnsSettings:
-    """Whether, and where, Listeners are announced (`mdns:` in the configuration)."""
-
-    enabled: bool = False
-    """Whether the Listeners of type `tcp` and `ws` are announced to the local network."""
-    name: str = ""
-    """What people see; absent: `amqtt on HOST`. At most 63 bytes; one that is taken gets a number."""
-    interfaces: Sequence[str] = ()
-    """Addresses of this machine: announced are these alone, on their networks alone. absent: all but
-    loopback."""
-
-
-def is_available() -> bool:
-    """Whether the extra is installed that announcing needs."""
-    return find_spec("zeroconf") is not None
 
 
 class Service(NamedTuple):
@@ -96,7 +73,7 @@ def _is_served(address: str, hosts: set[str]) -> bool:
 
 
 def _cut(name: str) -> str:
-    return name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return name.encode()[:LONGEST_INSTANCE_NAME].decode(errors="ignore")
 
 
 def addresses_of_this_machine() -> list[str]:

@@ -12,6 +12,9 @@ PORTS: Mapping[str, int] = {**DEFAULT_PORTS, "http": 9883}
 
 TYPES = ("tcp", "ws", "unix", "external", "http")
 
+LONGEST_INSTANCE_NAME = 63
+"""Bytes of what a Listener is announced as: one label of the DNS (RFC 6763, 4.1.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class CertificatePair:
@@ -80,6 +83,19 @@ class ListenerSettings:
     allowed_origins: Sequence[str] | None = None
     """ws: the Origins (`https://app.example.org`; `*`: any) that web pages may come from, beside those of
     the same host and clients that are no browsers. None: any, but none where anonymous Clients come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class MdnsSettings:
+    """Whether, and where, Listeners are announced (`mdns:` in the configuration)."""
+
+    enabled: bool = False
+    """Whether the Listeners of type `tcp` and `ws` are announced to the local network."""
+    name: str = ""
+    """What people see; absent: `amqtt on HOST`. At most 63 bytes; one that is taken gets a number."""
+    interfaces: Sequence[str] = ()
+    """Addresses of this machine: announced are these alone, on their networks alone. absent: all but
+    loopback."""
 
 
 def parse_bind(text: str | int | None, default_port: int) -> tuple[str | None, int]:
