@@ -16,6 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from amqtt.testing.broker import CapturedMessages, MqttBroker
 
+_DAYS = 30
+"""Of a certificate: one that is about to expire would be warned of."""
+
 
 @pytest.fixture(scope="session")
 def _mqtt_certificates(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[], Path]":
@@ -28,7 +31,7 @@ def _mqtt_certificates(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[]
         if not made:
             folder = tmp_path_factory.mktemp("mqtt-certificates")
             try:
-                Authority(folder, 1).server("server", ["localhost", "127.0.0.1", "::1"])
+                Authority(folder, _DAYS).server("server", ["localhost", "127.0.0.1", "::1"])
             except MissingLibrary as missing:
                 pytest.skip(str(missing))
             made.append(folder)

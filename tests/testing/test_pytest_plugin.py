@@ -13,7 +13,7 @@ import amqtt.pytest_plugin
 from support.commands import missing
 
 PROJECT = '''
-import ssl, socket, time
+import queue
 import paho.mqtt.client as paho
 import pytest
 
