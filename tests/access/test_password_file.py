@@ -9,6 +9,7 @@ import pytest
 
 from amqtt.abc import Accepted, Answer, ConnectRequest, Refusal
 from amqtt.access import password_file as subject
+from amqtt.access import verifying
 from amqtt.access.hashes import PasswordHash, read_hash
 from amqtt.access.password_file import NoUsers, PasswordFile
 from amqtt.errors import BrokerError
@@ -161,7 +162,8 @@ async def test_a_password_found_right_in_the_old_file_is_not_remembered_for_the_
 async def test_no_more_passwords_wait_than_the_bound(
     users: PasswordFile, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "MOST_WAITING", 3)
+    monkeypatch.setattr(subject, "WORKERS", 1)
+    monkeypatch.setattr(verifying, "MOST_WAITING", 2)
     gate = threading.Event()
 
     def verify(_self: PasswordHash, _password: bytes) -> bool:
@@ -171,7 +173,7 @@ async def test_no_more_passwords_wait_than_the_bound(
     monkeypatch.setattr(PasswordHash, "verify", verify)
     waiting = [asyncio.ensure_future(answer(users.authenticate(connect("alice", b"x")))) for _ in range(3)]
     await asyncio.sleep(0)
-    refusal = users.authenticate(connect("alice", b"x"))
+    refusal = await answer(users.authenticate(connect("alice", b"x")))
     assert isinstance(refusal, Refusal)
     assert refusal.reason_code == ReasonCode.SERVER_BUSY
     gate.set()
@@ -182,7 +184,8 @@ async def test_no_more_passwords_wait_than_the_bound(
 async def test_one_that_is_given_up_makes_room_for_another(
     users: PasswordFile, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "MOST_WAITING", 1)
+    monkeypatch.setattr(subject, "WORKERS", 1)
+    monkeypatch.setattr(verifying, "MOST_WAITING", 1)
     gate = threading.Event()
 
     def verify(_self: PasswordHash, _password: bytes) -> bool:
@@ -190,6 +193,7 @@ async def test_one_that_is_given_up_makes_room_for_another(
         return True
 
     monkeypatch.setattr(PasswordHash, "verify", verify)
+    at_work = asyncio.ensure_future(answer(users.authenticate(connect("alice", b"x"))))
     given_up = asyncio.ensure_future(answer(users.authenticate(connect("alice", b"x"))))
     await asyncio.sleep(0)
     given_up.cancel()
@@ -198,6 +202,7 @@ async def test_one_that_is_given_up_makes_room_for_another(
     pending = users.authenticate(connect("alice", b"x"))
     gate.set()
     assert isinstance(await answer(pending), Accepted)
+    assert isinstance(await at_work, Accepted)
 
 
 async def test_closing_ends_its_threads_and_it_can_be_used_again(

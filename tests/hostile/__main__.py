@@ -102,7 +102,7 @@ def main() -> int:
     wanted = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    print("| Row | Attack | median ms | worst ms | at work ms | MiB before | at most | after one | after two |")
+    print("| Row | Attack | median ms | worst ms | at work ms | MiB before | at most | after 1 | after 2 |")
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     found = []
     for scenario in SCENARIOS:

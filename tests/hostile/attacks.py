@@ -368,7 +368,7 @@ async def never_read(site: Site) -> None:
         made = await inside(site, f"deaf{number}")
         await made.send(written(Subscribe(1, [SubscriptionRequest("flood/#", number % 2)])))
         await asyncio.sleep(0.01)
-        made.transport.pause_reading()  # type: ignore[attr-defined]
+        made.transport.pause_reading()
         deaf.append(made)
     publishers = [await inside(site, f"p{number}") for number in range(10)]
     message = written(Publish("flood/0", bytes(10_000)), Publish("flood/1", bytes(10_000), 1, packet_id=1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Peer, Permissions, Refusal
-from amqtt.access import password_file
+from amqtt.access import password_file, verifying
 from amqtt.access.authenticators import Authenticators
 from amqtt.access.hashes import PasswordHash
 from amqtt.access.password_file import PasswordFile
@@ -162,7 +163,7 @@ def test_secrets_are_compared_in_constant_time() -> None:
 async def test_a_flood_of_wrong_passwords_is_bounded_and_the_right_one_still_gets_in(
     tmp_path: Path, opener: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(password_file, "MOST_WAITING", 5)
+    monkeypatch.setattr(verifying, "MOST_WAITING", 5)
     (tmp_path / "passwd").write_text(f"alice:{SHA_CRYPT}\nbob:{SHA_CRYPT}\n")
     broker = Broker(
         {
@@ -188,6 +189,71 @@ async def test_a_flood_of_wrong_passwords_is_bounded_and_the_right_one_still_get
         assert (await bob.connect("bob", username="bob", password=b"secret word")).reason_code == 0
         again = await opener(broker)
         assert (await again.connect("a", username="alice", password=b"secret word")).reason_code == 0
+
+
+class Slow(PasswordHash):
+    """Is verified when the test says so."""
+
+    may_go_on = threading.Event()
+
+    @property
+    def weakness(self) -> str:
+        return ""
+
+    def _matches(self, password: bytes) -> bool:
+        assert self.may_go_on.wait(10)
+        return password == b"right"
+
+
+async def test_a_flood_from_one_address_keeps_nobody_out_who_comes_from_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "passwd").write_text("alice:x\n")
+    monkeypatch.setattr(password_file, "read_hash", Slow)
+    monkeypatch.setattr(verifying, "MOST_WAITING", 40)
+    Slow.may_go_on.clear()
+    users = PasswordFile(tmp_path / "passwd")
+    done: list[str] = []
+
+    async def come(name: str, address: str, password: bytes) -> int:
+        answer = users.authenticate(ConnectRequest("c", name, password, Peer(address)))
+        assert isinstance(answer, Awaitable)
+        found = await answer
+        done.append(name)
+        return found.reason_code if isinstance(found, Refusal) else 0
+
+    flood = [asyncio.ensure_future(come(f"m{n}", "192.0.2.1", b"guess")) for n in range(100)]
+    await asyncio.sleep(0)
+    alice = asyncio.ensure_future(come("alice", "198.51.100.7", b"right"))
+    await asyncio.sleep(0)
+    Slow.may_go_on.set()
+    assert await alice == 0
+    codes = [await each for each in flood]
+    verified = [name for name in done if name == "alice" or codes[int(name[1:])] == 0x86]
+    assert verified.index("alice") <= 3 * password_file.WORKERS
+    assert set(codes) == {0x86, 0x89}
+    assert 40 - 1 <= codes.count(0x86) <= 40 + password_file.WORKERS
+    await users.close()
+
+
+async def test_who_would_wait_too_long_is_told_that_the_server_is_busy_and_nothing_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "passwd").write_text("alice:x\n")
+    monkeypatch.setattr(password_file, "read_hash", Slow)
+    monkeypatch.setattr(verifying, "PATIENCE", 0.05)
+    Slow.may_go_on.clear()
+    auth = {"allow-anonymous": False, "password-file": str(tmp_path / "passwd")}
+    listeners = {"test": {"bind": "127.0.0.1:0"}}
+    async with Broker({"listeners": listeners, "sys_interval": 0, "auth": auth}) as at:
+        client = await opener(at)
+        connack = await client.connect("c", username="alice", password=b"right")
+        assert connack.reason_code == 0x89
+        Slow.may_go_on.set()
+        again = await opener(at)
+        assert (await again.connect("c", username="alice", password=b"right")).reason_code == 0
+    assert "Traceback" not in caplog.text
+    assert "failed" not in caplog.text
 
 
 @pytest.mark.parametrize(

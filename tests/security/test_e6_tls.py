@@ -1,7 +1,7 @@
 """E6: TLS 1.2 or newer, no renegotiation, and client certificates that count over TCP and WebSocket alike."""
 
 import asyncio
-import datetime
+import datetime as dt
 import ssl
 
 import pytest
@@ -27,9 +27,10 @@ def configuration(authority: Authority, kind: str, **more: object) -> dict[str, 
 
 def expired(authority: Authority) -> ssl.SSLContext:
     """What a Client has whose certificate was good once."""
-    then = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    then = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     context = authority.client_context()
-    authority._ca.issue_cert("old", not_before=then, not_after=then.replace(year=2021)).configure_cert(context)
+    issued = authority._ca.issue_cert("old", not_before=then, not_after=then.replace(year=2021))
+    issued.configure_cert(context)
     return context
 
 

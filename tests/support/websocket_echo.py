@@ -6,6 +6,7 @@ is not the broker's here: MQTT refuses text, and cares nothing for where a messa
 
 import asyncio
 import sys
+import traceback
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
@@ -59,7 +60,7 @@ async def serve(port: int) -> None:
     """Give back what comes until the process is ended."""
     turn = Turn(lambda: None)
     server = EchoServer(Limits(maximum_packet_size=LARGEST_MESSAGE))
-    house = House(server, turn, lambda fault, _: sys.stderr.write(f"{fault!r}\n"))
+    house = House(server, turn, lambda fault, _: traceback.print_exception(fault))
     listener = await open_listener(ListenerSettings("echo", "ws", ("127.0.0.1", port)), house)
     for acceptor in listener._acceptors:
         acceptor._make_connection = lambda: EchoConnection(house, listener)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from hmac import compare_digest
 from pathlib import Path
 from typing import Final
@@ -17,18 +18,19 @@ from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Permissio
 from amqtt.access.credential_file import CredentialFile
 from amqtt.access.decoys import decoy_for
 from amqtt.access.hashes import PasswordHash, read_hash
+from amqtt.access.verifying import Busy, Lines
+from amqtt.server.bans import site
 from amqtt.wire.reasons import ReasonCode
 
 WORKERS: Final = min(4, os.cpu_count() or 1)
 """Threads that verify at a time: each keeps a processor busy, an Argon2 one also 64 MiB."""
-MOST_WAITING: Final = 1000
-"""Passwords waiting to be verified; what comes beyond is told that the Server is busy."""
 
 
 class PasswordFile(Authenticator):
     """Accepts the users of a password file, refuses others, has no opinion without a user name.
 
-    Passwords are verified in a few threads of its own, which `close` ends. A password that was
+    Passwords are verified in a few threads of its own, which `close` ends, in turn by the address
+    that they come from. A password that was
     right is remembered as a keyed digest until the file changes, so that a thousand devices that
     come back at once do not wait for each other's hashes.
     """
@@ -41,7 +43,7 @@ class PasswordFile(Authenticator):
         self._right: dict[str, bytes] = {}
         self._right_for: Mapping[str, PasswordHash] = self._file.users
         self._pool: ThreadPoolExecutor | None = None
-        self._waiting = 0
+        self._lines: Lines[Mapping[str, PasswordHash] | None] | None = None
 
     def authenticate(self, request: ConnectRequest) -> Answer | Awaitable[Answer]:
         """Answer a CONNECT: at once if it need not be verified, else with an awaitable."""
@@ -50,9 +52,7 @@ class PasswordFile(Authenticator):
         password = request.password or b""
         if self._file.is_recent and self._is_remembered(self._file.users, request.username, password):
             return Accepted(Permissions(request.username))
-        if self._waiting >= MOST_WAITING:
-            return Refusal(ReasonCode.SERVER_BUSY, "too many passwords are waiting to be verified")
-        return self._verified(request.username, password)
+        return self._verified(site(request.peer), request.username, password)
 
     def keeps(self, user: str | None) -> bool | None:
         """Whether the user is still in the file."""
@@ -63,6 +63,8 @@ class PasswordFile(Authenticator):
         pool, self._pool = self._pool, None
         if pool is None:
             return
+        if self._lines is not None:
+            self._lines.close()
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 
@@ -76,17 +78,15 @@ class PasswordFile(Authenticator):
         await ended.wait()
         thread.join()
 
-    async def _verified(self, username: str, password: bytes) -> Answer:
+    async def _verified(self, where: str, username: str, password: bytes) -> Answer:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="amqtt-password")
-        self._waiting += 1
+            self._lines = Lines(self._pool, WORKERS)
+        assert self._lines is not None
         try:
-            verifying = asyncio.get_running_loop().run_in_executor(
-                self._pool, self._users_if_right, username, password
-            )
-            users = await verifying
-        finally:
-            self._waiting -= 1
+            users = await self._lines.verified(where, partial(self._users_if_right, username, password))
+        except Busy:
+            return Refusal(ReasonCode.SERVER_BUSY, "too many passwords are waiting to be verified")
         if users is None:
             return Refusal(ReasonCode.BAD_USER_NAME_OR_PASSWORD)
         self._remember(users, username, password)
