@@ -388,8 +388,9 @@ async def retained(site: Site) -> None:
         await asyncio.sleep(0.05)
 
     await again_and_again(site, one, 20)
+    leave(crowd)
     await _retain(publisher, b"")
-    leave([*crowd, publisher])
+    publisher.abort()
 
 
 async def _retain(publisher: Deaf, payload: bytes) -> None:

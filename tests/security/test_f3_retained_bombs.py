@@ -7,7 +7,16 @@ import pytest
 
 from amqtt.message import Message
 from amqtt.sessions.session import RETAINED_PER_TURN
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Pingreq, Pingresp, Publish
+from amqtt.wire.packets import (
+    MQTT_3_1_1,
+    MQTT_5,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Suback,
+    Subscribe,
+    SubscriptionRequest,
+)
 from support.bench_server import Bench
 
 BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
@@ -39,6 +48,21 @@ def test_one_turn_sends_a_slice_and_others_are_answered_between(version: int) ->
         assert [type(packet) for packet in idle.received()] == [Pingresp]
     assert arrived == COUNT
     assert turns >= COUNT // RETAINED_PER_TURN - 1
+
+
+@BOTH
+def test_a_turn_has_one_slice_for_a_client_however_often_it_subscribes_in_it(version: int) -> None:
+    bench = full()
+    greedy = bench.connected("greedy", version)
+    greedy.send(*(Subscribe(number, [SubscriptionRequest("#")]) for number in range(1, 501)))
+    arrived = greedy.received()
+    assert sum(isinstance(packet, Suback) for packet in arrived) == 500
+    assert sum(isinstance(packet, Publish) for packet in arrived) <= RETAINED_PER_TURN
+    topics = {packet.topic for packet in arrived if isinstance(packet, Publish)}
+    for _ in range(COUNT // RETAINED_PER_TURN + 2):
+        bench.server.tick()
+        topics |= {packet.topic for packet in greedy.received() if isinstance(packet, Publish)}
+    assert len(topics) == COUNT
 
 
 def test_what_a_subscription_is_owed_costs_a_cursor_and_not_a_list() -> None:
