@@ -1,7 +1,7 @@
 """Attack brokers and say how long an idle Client waited meanwhile: `make hostile`, `make hostile ROWS=A1,F1`.
 
-Each attack has a broker of its own and is made twice: what is made once is made by the first, and the
-memory behind the second must be what it was behind the first.
+Each attack has a broker of its own and is made twice or more: what is made once is made by the first, and
+the memory behind the last must be what it was behind the last but one.
 """
 
 import argparse
@@ -18,14 +18,14 @@ from hostile.site import Site
 MOST_WAITED = 100.0
 """Milliseconds of the broker's work for which an idle Client may wait for its PINGRESP."""
 MOST_MEMORY = 8.0
-"""MiB by which the memory behind the second attack may differ from that behind the first."""
+"""MiB by which the memory behind the last attack may differ from that behind the last but one."""
 REST = 3.0
 """Seconds for the broker to be alone again: longer than it waits for a peer to close its side."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one attack: milliseconds, and MiB before, at most, behind the first and the second.
+    """What came of one attack: milliseconds, and MiB before, at most, behind the last two.
 
     `worst` is how long an idle Client waited, `at_work` how much of a wait the broker was at work.
     """
@@ -58,7 +58,7 @@ class Outcome:
 
 
 async def attacked(scenario: Scenario, seconds: float) -> Outcome:
-    """Make one attack, twice."""
+    """Make one attack, as often as it says."""
     with tempfile.TemporaryDirectory() as folder:
         site = Site(Path(folder), seconds)
         config = dict(scenario.config)
@@ -70,7 +70,7 @@ async def attacked(scenario: Scenario, seconds: float) -> Outcome:
         memory = [site.memory()]
         site.forget_peak()
         waited = []
-        for _ in range(2):
+        for _ in range(scenario.rounds):
             await site.waited()
             await scenario.attack(site)
             waited.append(await site.waited())
@@ -81,7 +81,7 @@ async def attacked(scenario: Scenario, seconds: float) -> Outcome:
         log = site.log.read_text(errors="replace")
     pings = sum(int(seen["pings"]) for seen in waited)
     median, worst, at_work = (max(seen[name] for seen in waited) for name in ("median", "worst", "at_work"))
-    before, first, second = memory
+    before, first, second = memory[0], *memory[-2:]
     return Outcome(scenario, pings, median, worst, at_work, before, peak, first, second, status, log)
 
 
@@ -102,7 +102,7 @@ def main() -> int:
     wanted = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    print("| Row | Attack | median ms | worst ms | at work ms | MiB before | at most | after 1 | after 2 |")
+    print("| Row | Attack | median ms | worst ms | at work ms | MiB before | at most | last but one | last |")
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     found = []
     for scenario in SCENARIOS:

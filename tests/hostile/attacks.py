@@ -51,14 +51,18 @@ class Scenario:
     config: Mapping[str, Any] = field(default_factory=dict)
     descriptors: int = 0
     """As many as there are if it is 0."""
+    rounds: int = 2
+    """How often it is made. Where much is kept for a while, an allocator needs some until it has enough."""
 
 
 SCENARIOS: list[Scenario] = []
 
 
-def scenario(row: str, text: str, *, descriptors: int = 0, **config: Any) -> Callable[[Attack], Attack]:
+def scenario(
+    row: str, text: str, *, descriptors: int = 0, rounds: int = 2, **config: Any
+) -> Callable[[Attack], Attack]:
     def note(attack: Attack) -> Attack:
-        SCENARIOS.append(Scenario(row, text, attack, config, descriptors))
+        SCENARIOS.append(Scenario(row, text, attack, config, descriptors, rounds))
         return attack
 
     return note
@@ -376,7 +380,7 @@ async def never_read(site: Site) -> None:
     leave([*deaf, *publishers])
 
 
-@scenario("F3", "100,000 retained messages, and 20 Clients that ask for all of them over and over")
+@scenario("F3", "100,000 retained messages, and 20 Clients that ask for all of them over and over", rounds=5)
 async def retained(site: Site) -> None:
     publisher = await inside(site, "publisher")
     await _retain(publisher, b"x" * 20)
@@ -400,7 +404,7 @@ async def _retain(publisher: Deaf, payload: bytes) -> None:
 
 
 @scenario(
-    "F5", "messages of 10 kB for 500 Sessions whose Clients are away",
+    "F5", "messages of 10 kB for 500 Sessions whose Clients are away", rounds=6,
     limits={"maximum-queued-bytes-in-all": 64 * 1024 * 1024},
 )
 async def hoarded_messages(site: Site) -> None:
