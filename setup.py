@@ -10,10 +10,12 @@ from setuptools.errors import BaseError, CCompilerError
 
 COMPILED = (
     "src/amqtt/wire/*.py",
+    "src/amqtt/clock.py",
     "src/amqtt/message.py",
     "src/amqtt/topics/*.py",
     "src/amqtt/sessions/*.py",
     "src/amqtt/server/*.py",
+    "src/amqtt/net/intake.py",
     "src/amqtt/net/traffic.py",
     "src/amqtt/store/rows.py",
     "src/amqtt/store/statements.py",

@@ -1,10 +1,11 @@
 """The Server's clock: seconds since 1970 that never run backwards, so that a moment outlasts the process."""
 
-import time
+from time import monotonic, time
+from typing import Final
 
-_BEGINNING = time.time() - time.monotonic()
+_BEGINNING: Final = time() - monotonic()
 
 
 def now() -> float:
     """The present moment. It goes on evenly when somebody sets the clock of the machine."""
-    return _BEGINNING + time.monotonic()
+    return _BEGINNING + monotonic()

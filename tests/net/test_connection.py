@@ -100,11 +100,11 @@ async def test_few_big_chunks_arrive_in_order(site):
 
 
 async def test_the_turn_knows_the_moment_of_every_call(site):
-    site.house.clock = lambda: 4711.0
+    site.house.intake.clock = lambda: 4711.0
     reader, writer = await site.connect(await site.port())
     await site.server.first()
     assert site.house.turn.now == 4711.0
-    site.house.clock = lambda: 4712.0
+    site.house.intake.clock = lambda: 4712.0
     writer.write(b"x")
     await reader.readexactly(1)
     assert site.house.turn.now == 4712.0
@@ -499,8 +499,8 @@ async def test_a_flood_does_not_keep_others_waiting(site):
     reader, writer = await site.connect(port)
     await site.server.until(lambda: len(site.server.states) == 2)
     flood = site.server.states[0]
-    received = site.server.received
-    site.server.received = lambda state, data: None if state is flood else received(state, data)
+    received = site.house.intake.received
+    site.house.intake.received = lambda state, data: None if state is flood else received(state, data)
     flooding.write(MEBIBYTE * 32)
     writer.write(b"me too")
     assert await reader.readexactly(6) == b"me too"
@@ -519,14 +519,14 @@ async def test_who_publishes_to_a_peer_that_does_not_keep_up_is_held_back_a_mome
     (publisher,) = site.house.connections - {receiver}
     writer.write(b"hello")
     assert await reader.readexactly(5) == b"hello"
-    received = site.server.received
+    received = site.house.intake.received
 
     def publish(state, data) -> None:
         if data == b"publish":
             receiver.link.send(MEBIBYTE)
         received(state, data)
 
-    site.server.received = publish
+    site.house.intake.received = publish
     writer.write(b"publish")
     assert await reader.readexactly(7) == b"publish"
     assert not publisher.transport.is_reading()
@@ -543,13 +543,13 @@ async def test_a_held_back_peer_is_closed_like_any_other(site, monkeypatch):
     receiver.link.send(MEBIBYTE * 8)
     reader, writer = await site.connect(port)
     await site.server.until(lambda: len(site.server.states) == 2)
-    received = site.server.received
+    received = site.house.intake.received
 
     def publish(state, data) -> None:
         receiver.link.send(MEBIBYTE)
         received(state, data)
 
-    site.server.received = publish
+    site.house.intake.received = publish
     writer.write(b"x")
     assert await reader.readexactly(1) == b"x"
     site.server.close(site.server.states[1])

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from amqtt.net.intake import Intake
 from amqtt.net.traffic import Traffic
 from amqtt.server.limits import Limits
 from amqtt.sessions.link import Turn
@@ -36,10 +37,9 @@ class Owned(Traffic):
     def __init__(self, recorder: Recorder) -> None:
         self.calls = recorder.calls
         wakes = lambda: self.calls.append(("wake",))  # noqa: E731
-        self.buffer = memoryview(bytearray(64))
-        super().__init__(SimpleNamespace(
-            server=recorder, turn=Turn(wakes), limits=recorder.limits, clock=lambda: 7.0, buffer=self.buffer,
-        ))
+        turn = Turn(wakes)
+        intake = Intake(recorder.received, turn, lambda: 7.0)
+        super().__init__(SimpleNamespace(turn=turn, limits=recorder.limits, intake=intake))
         self.state = SimpleNamespace(closed=False, pending=None)
         self.transport = recorder
         self.known = self.flowing = True

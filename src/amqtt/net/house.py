@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from amqtt.abc import Peer
+from amqtt.net.intake import RECEIVE_BUFFER_SIZE, Intake
 from amqtt.server.limits import Limits
 from amqtt.sessions.link import Link, Turn
 
@@ -16,9 +17,6 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     from amqtt.net.listener import Listener
-
-RECEIVE_BUFFER_SIZE = 64 * 1024
-"""Larger ones lose more to the allocator than they gain (measured); one serves a whole event loop."""
 
 SPARE_DESCRIPTORS = 128
 """File descriptors that no Network Connection gets: listening sockets, files, the store."""
@@ -95,9 +93,9 @@ class House:
         self.server = server
         self.limits = server.limits
         self.turn = turn
-        self.clock = clock
+        self.intake = Intake(server.received, turn, clock)
         self.loop = asyncio.get_running_loop()
-        self.buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
+        self.buffer = memoryview(self.intake.buffer)
         self.records = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         """The same for what TLS has not decrypted yet."""
         self.connections: set[Connection] = set()
@@ -117,6 +115,10 @@ class House:
             self.loop.call_exception_handler(
                 {"message": "reporting a fault of a Network Connection failed", "exception": second}
             )
+
+    def clock(self) -> float:
+        """The present moment."""
+        return self.intake.clock()
 
     @property
     def is_full(self) -> bool:

@@ -13,6 +13,7 @@ from amqtt.sessions.link import Link
 
 if TYPE_CHECKING:
     import asyncio
+    from mmap import mmap
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -23,10 +24,11 @@ class Traffic:
     what is written. Everything that does not happen to every packet is the owner's, a subclass.
     """
 
-    __slots__ = ("flowing", "framed", "house", "known", "link", "state", "transport")
+    __slots__ = ("flowing", "framed", "house", "intake", "known", "link", "state", "transport")
 
     def __init__(self, house: House) -> None:
         self.house = house
+        self.intake = house.intake
         self.link = Link(house.turn, self.flush, house.limits.maximum_unsent_bytes)
         self.state: ConnectionState
         self.transport: asyncio.Transport
@@ -35,29 +37,17 @@ class Traffic:
         self.framed = False
         """Whether what is sent has to be put into frames first: see `send`."""
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> "mmap":
         """Read into the one buffer of the event loop; it is copied out before anyone else reads."""
-        return self.house.buffer
+        return self.intake.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived."""
-        self.deliver(bytes(self.house.buffer[:nbytes]))
+        _deliver(self, self.intake.buffer[:nbytes])
 
     def deliver(self, data: bytes) -> None:
         """Give the Server bytes of Control Packets."""
-        if not self.known or self.link.closing:
-            return
-        house = self.house
-        turn = house.turn
-        turn.begin(house.clock())
-        state = self.state
-        try:
-            house.server.received(state, data)
-        except Exception as fault:
-            self.fault(fault)
-            return
-        if state.pending is not None or turn.congested is not None:
-            self.wait_for(turn.congested)
+        _deliver(self, data)
 
     def flush(self) -> None:
         """End of the turn: write what the Link holds, then close if the Server said so."""
@@ -104,3 +94,20 @@ class Traffic:
 
     def give_up(self, fault: Exception) -> None:
         """An error of ours happened while the Link was written."""
+
+
+def _deliver(traffic: Traffic, data: bytes) -> None:
+    """What `deliver` says: a function, because a method that may be overridden costs a look-up each time."""
+    if not traffic.known or traffic.link.closing:
+        return
+    intake = traffic.intake
+    turn = intake.turn
+    turn.begin(intake.clock())
+    state = traffic.state
+    try:
+        intake.received(state, data)
+    except Exception as fault:
+        traffic.fault(fault)
+        return
+    if state.pending is not None or turn.congested is not None:
+        traffic.wait_for(turn.congested)

@@ -63,7 +63,7 @@ class WebSocketConnection(Connection):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived: frames, or what belongs to one."""
-        self._take(bytes(self.house.buffer[:nbytes]))
+        self._take(self.intake.buffer[:nbytes])
 
     def eof_received(self) -> None:
         """The peer closed its side, with or without a Close frame."""
