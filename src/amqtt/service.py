@@ -430,6 +430,7 @@ class Service:
         self._begin_traces(())
         self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits
+        self._turn.forget()
         self._server.authenticator = NotStarted()
         if self._keeping is not None:
             left = LAST_WRITES if self._patience is None else self._patience.left

@@ -1,8 +1,10 @@
 """The sending side of a Network Connection: one write in a turn, and bounds that press back."""
 
+from collections.abc import Callable, Iterable
+
 import pytest
 
-from amqtt.sessions.link import MAXIMUM_UNSENT, PRESSURE, Link, Turn
+from amqtt.sessions.link import MAXIMUM_UNSENT, PRESSURE, SLICE, Link, Turn
 from support.reading_peer import ReadingPeer
 
 
@@ -55,6 +57,107 @@ def test_what_is_sent_while_a_turn_is_flushed_belongs_to_the_next_turn() -> None
     turn.flush()
     assert (peer.flushes, wakes.count) == (0, 2)
     assert peer.take() == [b"echo"]
+
+
+class Crowd:
+    """Links of one Turn, which note in which order they are written."""
+
+    def __init__(self, size: int) -> None:
+        self.wakes = Wakes()
+        self.turn = Turn(self.wakes)
+        self.written: list[int] = []
+        self.links = [Link(self.turn, self._writer(number)) for number in range(size)]
+
+    def _writer(self, number: int) -> Callable[[], None]:
+        return lambda: self.written.append(number)
+
+    def send(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.links[number].send(b"x")
+
+    def flush(self) -> list[int]:
+        """The Links that one pass of the event loop writes."""
+        self.written.clear()
+        self.turn.flush()
+        return list(self.written)
+
+
+def test_a_slice_of_links_is_written_in_one_pass_and_nobody_is_woken_again() -> None:
+    crowd = Crowd(SLICE)
+    crowd.send(range(SLICE))
+    assert crowd.flush() == list(range(SLICE))
+    assert crowd.wakes.count == 1
+    assert crowd.flush() == []
+
+
+def test_of_more_links_a_slice_is_written_in_each_pass_and_each_link_once() -> None:
+    crowd = Crowd(3 * SLICE + 1)
+    crowd.send(range(3 * SLICE + 1))
+    slices = [crowd.flush() for _ in range(4)]
+    assert [len(each) for each in slices] == [SLICE, SLICE, SLICE, 1]
+    assert sorted(number for each in slices for number in each) == list(range(3 * SLICE + 1))
+    assert crowd.wakes.count == 4, "one for the turn, and one for each slice that is left"
+    assert crowd.flush() == []
+    crowd.send([7])
+    assert crowd.wakes.count == 5
+    assert crowd.flush() == [7]
+
+
+@pytest.mark.parametrize("others", [1, SLICE // 2])
+def test_links_that_are_marked_between_two_slices_are_written_with_the_next(others: int) -> None:
+    crowd = Crowd(5 * SLICE)
+    crowd.send(range(4 * SLICE))
+    crowd.flush()
+    newcomers = range(4 * SLICE, 4 * SLICE + others)
+    crowd.send(newcomers)
+    assert crowd.wakes.count == 2, "the next pass is on its way"
+    written = crowd.flush()
+    assert set(newcomers) <= set(written)
+    assert len(written) == SLICE
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
+def test_a_link_beside_very_many_in_one_turn_is_written_with_the_first(before: bool) -> None:
+    crowd = Crowd(4 * SLICE + 1)
+    alone = 4 * SLICE
+    crowd.send([alone, *range(4 * SLICE)] if before else range(4 * SLICE + 1))
+    assert alone in crowd.flush()
+
+
+def test_very_many_who_keep_coming_do_not_starve_those_who_wait() -> None:
+    crowd = Crowd(8 * SLICE)
+    crowd.send(range(2 * SLICE))
+    first: set[int] = set(crowd.flush())
+    for at in range(2 * SLICE, 8 * SLICE, 2 * SLICE):
+        crowd.send(range(at, at + 2 * SLICE))
+        first |= set(crowd.flush())
+    assert set(range(2 * SLICE)) <= first
+
+
+def test_what_is_sent_to_a_link_that_waits_for_its_slice_leaves_with_the_rest_in_order() -> None:
+    crowd = Crowd(2 * SLICE)
+    turn = crowd.turn
+    peers = [ReadingPeer(turn) for _ in range(2 * SLICE)]
+    for peer in peers:
+        peer.link.send(b"1")
+    turn.flush()
+    (*_, waiting) = (peer for peer in peers if peer.flushes == 0)
+    waiting.link.send(b"2")
+    assert len(turn.late) == SLICE, "it is there once"
+    turn.flush()
+    assert (waiting.flushes, waiting.read) == (1, [b"1", b"2"])
+
+
+def test_a_turn_that_is_forgotten_writes_nothing_and_begins_anew() -> None:
+    crowd = Crowd(3 * SLICE)
+    crowd.send(range(3 * SLICE))
+    crowd.flush()
+    crowd.turn.forget()
+    assert crowd.flush() == []
+    woken = crowd.wakes.count
+    crowd.send([3 * SLICE - 1])
+    assert crowd.wakes.count == woken + 1
+    assert crowd.flush() == [3 * SLICE - 1]
 
 
 def test_closing_flushes_what_was_sent_before_and_then_closes(peer: ReadingPeer) -> None:
