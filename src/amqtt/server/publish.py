@@ -262,8 +262,8 @@ def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementR
     for packet_id in run.packet_ids:
         if packet_type == PUBREL:
             _released(realm, state, session, packet_id)
-        else:
-            session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS)
+        elif not session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS):
+            _unexpected(session, packet_id)
     if session.retained:
         realm.pace(session)
 
@@ -308,6 +308,16 @@ def _acknowledged(
 ) -> None:
     session = state.session
     assert session is not None
-    session.acknowledged(packet_type, packet.packet_id, packet.reason_code)
+    if not session.acknowledged(packet_type, packet.packet_id, packet.reason_code):
+        _unexpected(session, packet.packet_id)
     if session.retained:
         realm.pace(session)
+
+
+def _unexpected(session: Session, packet_id: int) -> None:
+    """Raise ProtocolError where a message of the other QoS is acknowledged [MQTT-4.13.1-1].
+
+    An unknown Packet Identifier is let be: the message may have been given up meanwhile.
+    """
+    if session.inflight.get(packet_id) is not None:
+        raise ProtocolError("an acknowledgement does not fit the QoS of its message")

@@ -323,7 +323,10 @@ class Session(Subscriber):
     # -- what follows
 
     def acknowledged(self, packet_type: int, packet_id: int, reason_code: int) -> bool:
-        """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
+        """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when it was not expected.
+
+        Its Packet Identifier is unknown then, or its message is of the other QoS.
+        """
         outgoing = None if self.journal is None else self.inflight.get(packet_id)
         state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
         if state == COMPLETE:
@@ -332,6 +335,8 @@ class Session(Subscriber):
             if self._waits:
                 self.pump()
         elif packet_type == PUBREC and reason_code < 0x80:
+            if state == QUEUED and self.inflight.get(packet_id) is not None:
+                return False
             if outgoing is not None and self.journal is not None:
                 self.journal.update(outgoing)
             self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
