@@ -1,7 +1,7 @@
 """The Broker: what a program embeds."""
 
 from amqtt.compat.broker import BrokerNames
-from amqtt.compat.contexts import Action, BrokerContext
+from amqtt.compat.contexts import Action, BaseContext, BrokerContext
 from amqtt.compat.event_names import (
     EVENT_BROKER_CLIENT_CONNECTED,
     EVENT_BROKER_CLIENT_DISCONNECTED,
@@ -15,6 +15,8 @@ from amqtt.compat.event_names import (
 )
 from amqtt.compat.messages import RetainedApplicationMessage
 from amqtt.compat.plugins.host import PluginHost
+from amqtt.compat.session import Session
+from amqtt.compat.typed_config import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.compat.views import Server
 from amqtt.errors import BrokerError, BrokerException
 from amqtt.net.settings import DEFAULT_PORTS
@@ -24,8 +26,9 @@ __all__ = [
     "DEFAULT_PORTS", "EVENT_BROKER_CLIENT_CONNECTED", "EVENT_BROKER_CLIENT_DISCONNECTED",
     "EVENT_BROKER_CLIENT_SUBSCRIBED", "EVENT_BROKER_CLIENT_UNSUBSCRIBED", "EVENT_BROKER_MESSAGE_RECEIVED",
     "EVENT_BROKER_POST_SHUTDOWN", "EVENT_BROKER_POST_START", "EVENT_BROKER_PRE_SHUTDOWN",
-    "EVENT_BROKER_PRE_START", "Action", "Broker", "BrokerContext", "BrokerError", "BrokerException",
-    "RetainedApplicationMessage", "Server",
+    "EVENT_BROKER_PRE_START", "Action", "BaseContext", "Broker", "BrokerConfig", "BrokerContext",
+    "BrokerError", "BrokerException", "ListenerConfig", "ListenerType", "RetainedApplicationMessage",
+    "Server", "Session",
 ]
 
 

@@ -7,9 +7,10 @@ from amqtt.compat.messages import (
     IncomingApplicationMessage,
     OutgoingApplicationMessage,
 )
+from amqtt.compat.packets import PublishPacket
 from amqtt.compat.session import Session
 
 __all__ = [
     "INCOMING", "OUTGOING", "ApplicationMessage", "IncomingApplicationMessage",
-    "OutgoingApplicationMessage", "Session",
+    "OutgoingApplicationMessage", "PublishPacket", "Session",
 ]

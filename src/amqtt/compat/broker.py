@@ -21,8 +21,9 @@ from amqtt.server.events import Fault
 from amqtt.server.subscribe import check, grant
 from amqtt.service import SHUTDOWN_TIMEOUT, Service
 from amqtt.sessions.permissions import Permissions
-from amqtt.topics.names import split_shared
+from amqtt.topics.names import matches, split_shared, topic_filter_fault, topic_name_fault
 from amqtt.wire.errors import ProtocolError
+from amqtt.wire.interned import ALL_LEVELS
 from amqtt.wire.packets import SubscriptionRequest
 from amqtt.wire.reasons import ReasonCode
 
@@ -175,6 +176,12 @@ class BrokerNames(Service):
         if listener is None or self._house is None or self._stopping is not None:
             raise BrokerError(f"Invalid listener name '{listener_name}': it is not open")
         await ExternalConnection(self._house, listener, reader, writer).serve()
+
+    def matches(self, topic: str, a_filter: str) -> bool:
+        """Whether a Topic Filter matches a Topic Name; False for what is neither."""
+        if topic_name_fault(topic, ALL_LEVELS) or topic_filter_fault(a_filter, ALL_LEVELS):
+            return False
+        return matches(split_shared(a_filter)[1], topic)
 
     # -- what the broker holds
 

@@ -16,9 +16,12 @@ from amqtt.compat.messages import ApplicationMessage, OutgoingApplicationMessage
 from amqtt.compat.session import Session
 from amqtt.errors import ClientError, ConnectError, DisconnectedError, SubscribeError
 from amqtt.message import Message
+from amqtt.topics.names import topic_filter_fault
+from amqtt.wire.interned import ALL_LEVELS
 from amqtt.wire.packets import MQTT_3_1_1, SubscriptionRequest
 
 CONNECTION_ACCEPTED = 0
+REFUSED = 0x80
 logger = logging.getLogger("amqtt.client")
 
 Arguments = ParamSpec("Arguments")
@@ -234,12 +237,20 @@ class MQTTClient:
 
     @mqtt_connected
     async def subscribe(self, topics: Sequence[tuple[str, int]]) -> list[int]:
-        """Subscribe to pairs of Topic Filter and QoS; a SUBACK return code each, 0x80 for a refusal."""
+        """Subscribe to pairs of Topic Filter and QoS; a SUBACK return code each, 0x80 for a refusal.
+
+        What is no Topic Filter is refused here: a Server would end the connection.
+        """
         assert self._client is not None
+        faults = [topic_filter_fault(topic_filter, ALL_LEVELS) for topic_filter, _ in topics]
+        valid = [SubscriptionRequest(*pair) for pair, fault in zip(topics, faults, strict=True) if not fault]
+        for fault in filter(None, faults):
+            self.logger.warning("Not subscribed: %s", fault)
         try:
-            return await self._client.subscribe([SubscriptionRequest(*pair) for pair in topics])
+            granted = iter(await self._client.subscribe(valid) if valid else [])
         except SubscribeError as refused:
-            return list(refused.reason_codes.values())
+            granted = iter([refused.reason_codes[request.topic_filter] for request in valid])
+        return [REFUSED if fault else next(granted) for fault in faults]
 
     @mqtt_connected
     async def unsubscribe(self, topics: Sequence[str]) -> None:

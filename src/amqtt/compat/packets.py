@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar, Protocol, Self
 
-from amqtt.errors import MQTTError, NoDataError
+from amqtt.errors import AMQTTError, MQTTError, NoDataError
 from amqtt.wire import packets as wire
 from amqtt.wire.decoder import Decoder
 from amqtt.wire.encoder import encode
@@ -487,6 +487,32 @@ LEGACY: dict[type[object], type[MQTTPacket]] = {
     wire.Disconnect: DisconnectPacket,
 }
 """Ours → aMQTT's, which knew no AUTH."""
+
+packet_dict: dict[int, type[MQTTPacket]] = {
+    wire.CONNACK: ConnackPacket,
+    wire.CONNECT: ConnectPacket,
+    wire.DISCONNECT: DisconnectPacket,
+    wire.PINGREQ: PingReqPacket,
+    wire.PINGRESP: PingRespPacket,
+    wire.PUBACK: PubackPacket,
+    wire.PUBCOMP: PubcompPacket,
+    wire.PUBLISH: PublishPacket,
+    wire.PUBREC: PubrecPacket,
+    wire.PUBREL: PubrelPacket,
+    wire.SUBACK: SubackPacket,
+    wire.SUBSCRIBE: SubscribePacket,
+    wire.UNSUBACK: UnsubackPacket,
+    wire.UNSUBSCRIBE: UnsubscribePacket,
+}
+"""Packet type → aMQTT's class of it."""
+
+
+def packet_class(fixed_header: MQTTFixedHeader) -> type[MQTTPacket]:
+    """The class of the packet with this fixed header; AMQTTError for a type that there is not."""
+    found = packet_dict.get(fixed_header.packet_type)
+    if found is None:
+        raise AMQTTError(f"Unexpected packet Type '{fixed_header.packet_type}'")
+    return found
 
 
 def legacy_packet(packet: Packet, version: int = MQTT_3_1_1) -> MQTTPacket:

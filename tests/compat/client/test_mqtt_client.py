@@ -109,6 +109,23 @@ async def test_a_refused_subscription_is_0x80() -> None:
         await client.disconnect()
 
 
+async def test_what_is_no_topic_filter_is_0x80_and_the_others_are_granted(uri: str) -> None:
+    client = MQTTClient()
+    await client.connect(uri)
+    asked = [("+", QOS_0), ("+/tennis/#", QOS_1), ("sport+", QOS_0), ("#/sport", QOS_2), ("sport/+/a", QOS_2)]
+    assert await client.subscribe(asked) == [QOS_0, QOS_1, 0x80, 0x80, QOS_2]
+    assert await client.subscribe([("sport+", QOS_0)]) == [0x80]
+    await client.disconnect()
+
+
+async def test_a_filter_that_is_refused_twice_is_answered_twice() -> None:
+    async with listening(topic_check={"enabled": True, "acl": {"anonymous": ["b"]}}) as uri:
+        client = MQTTClient()
+        await client.connect(uri)
+        assert await client.subscribe([("a", QOS_0), ("b", QOS_1), ("a", QOS_2)]) == [0x80, QOS_1, 0x80]
+        await client.disconnect()
+
+
 async def test_topics_have_their_own_qos_and_retain(uri: str) -> None:
     config = {"default_qos": 0, "topics": {"a": {"qos": 2, "retain": True}}, "keep-alive": 30}
     client = MQTTClient(config=config)

@@ -14,11 +14,13 @@ NAMES = {
         "DEFAULT_PORTS", "Action", "EVENT_BROKER_PRE_START", "EVENT_BROKER_POST_START",
         "EVENT_BROKER_PRE_SHUTDOWN", "EVENT_BROKER_POST_SHUTDOWN", "EVENT_BROKER_CLIENT_CONNECTED",
         "EVENT_BROKER_CLIENT_DISCONNECTED", "EVENT_BROKER_CLIENT_SUBSCRIBED",
-        "EVENT_BROKER_CLIENT_UNSUBSCRIBED", "EVENT_BROKER_MESSAGE_RECEIVED",
+        "EVENT_BROKER_CLIENT_UNSUBSCRIBED", "EVENT_BROKER_MESSAGE_RECEIVED", "BaseContext", "BrokerConfig",
+        "ListenerConfig", "ListenerType", "Session",
     ],
     "amqtt.client": [
         "MQTTClient", "ClientError", "ConnectError", "ClientException", "ConnectException", "ClientContext",
-        "mqtt_connected",
+        "mqtt_connected", "QOS_0", "QOS_1", "QOS_2", "CONNECTION_ACCEPTED", "ClientConfig", "BaseContext",
+        "Session", "ApplicationMessage", "OutgoingApplicationMessage",
     ],
     "amqtt.contexts": [
         "ClientConfig", "ConnectionConfig", "TopicConfig", "WillConfig",
@@ -33,14 +35,32 @@ NAMES = {
     ],
     "amqtt.session": [
         "Session", "ApplicationMessage", "IncomingApplicationMessage", "OutgoingApplicationMessage",
+        "PublishPacket",
     ],
-    "amqtt.plugins.manager": ["PluginManager", "BaseContext", "get_plugin_manager"],
-    "amqtt.plugins.authentication": ["BaseAuthPlugin", "AnonymousAuthPlugin", "FileAuthPlugin"],
-    "amqtt.plugins.topic_checking": ["BaseTopicPlugin", "TopicTabooPlugin", "TopicAccessControlListPlugin"],
-    "amqtt.plugins.sys.broker": ["BrokerSysPlugin"],
-    "amqtt.plugins.logging_amqtt": ["EventLoggerPlugin", "PacketLoggerPlugin"],
+    "amqtt.plugins.manager": [
+        "PluginManager", "BaseContext", "get_plugin_manager", "Action", "BaseAuthPlugin", "BaseTopicPlugin",
+        "BrokerEvents", "MQTTEvents", "Session", "PluginCoroError", "PluginImportError", "PluginInitError",
+        "PluginLoadError",
+    ],
+    "amqtt.plugins.authentication": [
+        "BaseAuthPlugin", "AnonymousAuthPlugin", "FileAuthPlugin", "BaseContext", "BrokerContext", "Session",
+    ],
+    "amqtt.plugins.topic_checking": [
+        "BaseTopicPlugin", "TopicTabooPlugin", "TopicAccessControlListPlugin", "Action", "BaseContext",
+        "PluginInitError", "Session",
+    ],
+    "amqtt.plugins.sys.broker": [
+        "BrokerSysPlugin", "BasePlugin", "BrokerContext", "Session", "DOLLAR_SYS_ROOT",
+    ],
+    "amqtt.plugins.logging_amqtt": [
+        "EventLoggerPlugin", "PacketLoggerPlugin", "BaseContext", "BasePlugin", "BrokerEvents", "MQTTPacket",
+        "Session",
+    ],
+    "amqtt.plugins.persistence": ["SQLitePlugin"],
     "amqtt.plugins.logging": ["EventLoggerPlugin", "PacketLoggerPlugin"],
-    "amqtt.plugins.base": ["BasePlugin", "BaseAuthPlugin", "BaseTopicPlugin"],
+    "amqtt.plugins.base": [
+        "BasePlugin", "BaseAuthPlugin", "BaseTopicPlugin", "Action", "BaseContext", "BrokerConfig", "Session",
+    ],
     "amqtt.adapters": [
         "ReaderAdapter", "WriterAdapter", "StreamReaderAdapter", "StreamWriterAdapter", "WebSocketsReader",
         "WebSocketsWriter", "BufferReader", "BufferWriter",
@@ -50,8 +70,15 @@ NAMES = {
         "decode_string", "decode_data_with_length", "decode_packet_id", "encode_string",
         "encode_data_with_length",
     ],
+    "amqtt.codecs": ["bytes_to_int", "decode_string", "encode_string", "int_to_bytes", "read_or_raise"],
+    "amqtt.version": ["get_version"],
     "amqtt.utils": ["gen_client_id", "read_yaml_config", "format_client_message", "import_string"],
-    "amqtt.mqtt": ["MQTTPacket"],
+    "amqtt.mqtt": [
+        "CONNECT", "DISCONNECT", "MQTTPacket", "MQTTFixedHeader", "packet_class", "packet_dict",
+        "ConnectPacket", "ConnackPacket", "PublishPacket", "PubackPacket", "PubrecPacket", "PubrelPacket",
+        "PubcompPacket", "SubscribePacket", "SubackPacket", "UnsubscribePacket", "UnsubackPacket",
+        "PingReqPacket", "PingRespPacket", "DisconnectPacket",
+    ],
     "amqtt.mqtt.constants": ["QOS_0", "QOS_1", "QOS_2"],
     "amqtt.mqtt.packet": ["MQTTPacket", "MQTTFixedHeader", "CONNECT", "PUBLISH", "DISCONNECT"],
     "amqtt.mqtt.connect": ["ConnectPacket"],

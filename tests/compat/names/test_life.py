@@ -26,6 +26,23 @@ class Hesitant(Broker):
         await super()._open()
 
 
+@pytest.mark.parametrize(
+    ("topic", "topic_filter", "matched"),
+    [
+        ("sport/tennis/player1/ranking", "sport/tennis/player1/#", True),
+        ("sport/tennis/player1", "sport/tennis/player1/#", True),
+        ("sport/tennis", "sport/tennis/player1/#", False),
+        ("sport/tennis/", "sport/tennis/+", True),
+        ("sport/tennis", "sport/tennis/+", False),
+        ("$SYS/broker/uptime", "#", False),
+        ("a", "a+", False),
+        ("a/#", "a/#", False),
+    ],
+)
+def test_a_broker_says_what_a_filter_matches(topic: str, topic_filter: str, matched: bool) -> None:
+    assert Broker(LOOPBACK).matches(topic, topic_filter) is matched
+
+
 async def test_the_state_is_told_through_the_whole_life() -> None:
     broker = Hesitant(LOOPBACK)
     assert broker.transitions.state == "new"

@@ -6,8 +6,8 @@ import pytest
 
 from amqtt.adapters import BufferReader, BufferWriter
 from amqtt.compat.packets import LEGACY, legacy_packet
-from amqtt.errors import MQTTError, NoDataError
-from amqtt.mqtt import MQTTPacket
+from amqtt.errors import AMQTTError, MQTTError, NoDataError
+from amqtt.mqtt import MQTTFixedHeader, MQTTPacket, packet_class
 from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.connect import ConnectPacket
 from amqtt.mqtt.disconnect import DisconnectPacket
@@ -137,3 +137,10 @@ async def test_a_long_packet_says_its_length() -> None:
 async def test_what_is_no_packet_is_said(data: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         await PublishPacket.from_stream(BufferReader(data))
+
+
+@pytest.mark.parametrize("kind", BYTES, ids=lambda kind: kind.__name__)
+def test_a_fixed_header_says_which_packet_it_is(kind: type[MQTTPacket]) -> None:
+    assert packet_class(BYTES[kind][0].fixed_header) is kind
+    with pytest.raises(AMQTTError):
+        packet_class(MQTTFixedHeader(15))

@@ -181,3 +181,13 @@ class PacketLoggerPlugin(BasePlugin[BaseContext]):
         if self.context.logger.isEnabledFor(logging.DEBUG):
             client_id = "" if session is None else session.client_id
             self.context.logger.debug(self._SHOWN, client_id, direction, packet)
+
+
+class SQLitePlugin(BasePlugin[BaseContext]):
+    """Keeps nothing, as in aMQTT since 0.11: `persistence` in the configuration says what is kept."""
+
+    def __init__(self, context: BaseContext) -> None:
+        super().__init__(context)
+        context.logger.warning(
+            "SQLitePlugin keeps nothing; Sessions and retained messages are kept where persistence.file says"
+        )
