@@ -133,6 +133,12 @@ def test_what_is_kept_is_kept_in_the_same_folder(
     assert converted(tmp_path, text)[0].get("persistence") == kept
 
 
+@pytest.mark.parametrize("key", ["max_qos", "maximum_qos"])
+def test_both_names_of_the_maximum_qos_are_known(tmp_path: Path, key: str) -> None:
+    configuration, missed = converted(tmp_path, f"listener 1883\n{key} 1\nretry_interval 20\n")
+    assert (configuration["limits"], missed) == ({"maximum-qos": 1}, [])
+
+
 def test_after_a_bridge_a_listener_is_read_again(tmp_path: Path) -> None:
     configuration, _ = converted(tmp_path, "connection c\naddress a\nlistener 1884\n")
     assert configuration["listeners"] == {"default": {"type": "tcp", "bind": ":1884"}}

@@ -28,6 +28,7 @@ LIMITS: Final[Mapping[str, tuple[tuple[str, ...], int | None, bool | None]]] = {
     "max_packet_size": (("maximum-packet-size",), None, True),
     "max_keepalive": (("maximum-keep-alive",), 0, True),
     "max_qos": (("maximum-qos",), 0, None),
+    "maximum_qos": (("maximum-qos",), 0, None),
     "max_topic_alias": (("topic-alias-maximum",), 0, None),
 }
 """Our keys; what 0 means there (None: no bound, which we have not); whether 0 is special."""
@@ -75,6 +76,7 @@ NEEDLESS: Final[Mapping[str, str]] = {
     "pid_file": "systemd and Docker know the process; none is written",
     "user": "start it as the user it is to run as; see the systemd unit",
     "set_tcp_nodelay": "it is always on",
+    "retry_interval": "messages are sent again when their Client comes back, as the standard has it",
     "allow_duplicate_messages": "overlapping subscriptions bring one message",
     "auth_plugin_deny_special_chars": "such names are always refused where they matter",
     "dhparamfile": "OpenSSL chooses the parameters",
