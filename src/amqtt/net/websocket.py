@@ -36,7 +36,7 @@ _SILENT = logging.Logger("", logging.CRITICAL + 1)  # noqa: LOG001
 
 
 class WebSocketConnection(Connection):
-    """A Network Connection whose bytes travel in WebSocket frames; one frame per turn.
+    """A Network Connection whose bytes travel in WebSocket frames; one write per turn.
 
     Until the Server has answered, no more is buffered than an HTTP request and a CONNECT need:
     nobody is known yet.
@@ -167,10 +167,14 @@ class WebSocketConnection(Connection):
     # Sending.
 
     def send(self, chunks: list[bytes], size: int) -> None:
-        """Write whole Control Packets to the transport, in one frame."""
+        """Write whole Control Packets to the transport, each in a frame of its own.
+
+        The standard lets a frame have several [MQTT-6.0.0-3]; Paho's client in C waits for ever then.
+        """
         if self._protocol.state is State.OPEN:
             self._answered = True
-            super().send([_header(size), *chunks], size)
+            frames = _framed(chunks if not self.link.joined else _apart(chunks))
+            super().send(frames, sum(map(len, frames)))
 
     def _send_control(self) -> None:
         """Send what the WebSocket itself has to say: its handshakes, Pong and Close frames.
@@ -202,6 +206,33 @@ def _select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]
     if offered:
         raise NegotiationError("this is an MQTT server; offer the subprotocol mqtt")
     return None
+
+
+def _framed(packets: Sequence[bytes]) -> list[bytes]:
+    """Each packet behind the header of its frame."""
+    frames: list[bytes] = []
+    for packet in packets:
+        frames.append(_header(len(packet)))
+        frames.append(packet)
+    return frames
+
+
+def _apart(chunks: Sequence[bytes]) -> list[bytes]:
+    """The Control Packets one by one, of chunks that may have several."""
+    packets: list[bytes] = []
+    for chunk in chunks:
+        start = 0
+        while start < len(chunk):
+            at = start + 1
+            length = shift = 0
+            while chunk[at] & 0x80:
+                length |= (chunk[at] & 0x7F) << shift
+                shift += 7
+                at += 1
+            end = at + 1 + length + (chunk[at] << shift)
+            packets.append(chunk[start:end])
+            start = end
+    return packets
 
 
 def _header(size: int) -> bytes:
