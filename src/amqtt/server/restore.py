@@ -74,7 +74,8 @@ def _queue(realm: Realm, session: Session, number: int, entry: StoredEntry, mess
     message.references += 1
     outgoing.state = entry.state
     outgoing.packet_id = entry.packet_id
-    if entry.state == AWAITS_PUBACK and (session.backlog or entry.packet_id in session.inflight.entries):
+    is_taken = session.inflight.get(entry.packet_id) is not None
+    if entry.state == AWAITS_PUBACK and (session.backlog or is_taken):
         _send_anew(session, outgoing)
     if outgoing.state == QUEUED:
         session.backlog.restore(outgoing)

@@ -4,7 +4,6 @@ A Link is data. Whoever owns the Network Connection empties it at the end of the
 Connection is written once per turn, and a test reads `link.chunks`.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -115,7 +114,7 @@ class Link:
         self._waiting: set[Callable[[], None]] | None = None
         self.withheld = 0
         self.held = False
-        self._promises: deque[tuple[int, bytes]] | None = None
+        self._promises: list[tuple[int, bytes]] | None = None
         self._promises_size = 0
 
     @property
@@ -148,7 +147,7 @@ class Link:
         """Send it when the Batch of this number is committed, after what was promised before."""
         promises = self._promises
         if promises is None:
-            promises = self._promises = deque()
+            promises = self._promises = []
         promises.append((batch, packet))
         self._promises_size += len(packet)
         if self.size + self._promises_size > self.pressure:
@@ -170,14 +169,19 @@ class Link:
         """The Batch of this number is committed: send what was promised for it."""
         promises = self._promises
         if promises is not None:
-            while promises and promises[0][0] <= batch and not self.closing:
-                packet = promises.popleft()[1]
+            kept = 0
+            for number, packet in promises:
+                if number > batch or self.closing:
+                    break
+                kept += 1
                 self._promises_size -= len(packet)
                 self.send(packet)
-            if not promises or self.closing:
+            if kept == len(promises) or self.closing:
                 self._promises = None
                 self._promises_size = 0
                 self.full = self.full and self.blocked
+            else:
+                del promises[:kept]
         if 0 < self.withheld <= batch:
             self.withheld = 0
             self.full = self.full and self.blocked
@@ -197,9 +201,10 @@ class Link:
 
     def relieve(self) -> None:
         """Press back no more: call those who wait for it."""
-        waiting, self._waiting = self.waiting, None
-        for resume in waiting:
-            resume()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            for resume in waiting:
+                resume()
 
     def _mark(self) -> None:
         self.dirty = True
