@@ -17,8 +17,10 @@ COMPILED = (
     "src/amqtt/server/*.py",
     "src/amqtt/net/intake.py",
     "src/amqtt/net/traffic.py",
+    "src/amqtt/store/records.py",
     "src/amqtt/store/rows.py",
     "src/amqtt/store/statements.py",
+    "src/amqtt/store/written.py",
 )
 """The floors and modules that a PUBLISH passes through."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from amqtt.server.server import Server
 from amqtt.sessions.journal import Batch, Journal
+from amqtt.store.records import unpacked
 from amqtt.store.rows import (
     Row,
     entry_row,
@@ -16,6 +17,7 @@ from amqtt.store.rows import (
     take_row,
     will_row,
 )
+from amqtt.store.written import WrittenBatches
 
 GRACE = 30.0
 """Seconds that Clients have to come back after a crash before their Will Messages are published."""
@@ -30,6 +32,8 @@ class Disk:
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[object, Row]] = {table: {} for table in ROWS}
+        self._packs: dict[int, bytes] = {}
+        self._written = WrittenBatches()
         self._begun: list[Batch] = []
 
     def open(self, server: Server) -> None:
@@ -38,6 +42,13 @@ class Disk:
         for table, rows in self._rows.items():
             for _, row in sorted(rows.items(), key=repr):
                 take_row(table, row, kept)
+        self._written = WrittenBatches()
+        batches = []
+        for number, pack in sorted(self._packs.items()):
+            records, fault = unpacked(pack)
+            assert not fault, fault
+            batches.append((number, records, len(pack)))
+        self._written.restore(batches, kept)
         kept.entries = dict(sorted(kept.entries.items()))
         server.restore(kept, Journal(last_number=kept.last_number), GRACE)
 
@@ -61,6 +72,14 @@ class Disk:
         self._begun = []
 
     def _write(self, batch: Batch) -> None:
+        draft = self._written.draft(batch)
+        self._packs.update(draft.packs)
+        for number in draft.dead:
+            self._packs.pop(number, None)
+        self._write_apart(draft.apart)
+        self._written.wrote(draft)
+
+    def _write_apart(self, batch: Batch) -> None:
         for table, row_of in ROWS.items():
             rows = self._rows[table]
             for key, record in getattr(batch, table).items():
@@ -71,4 +90,6 @@ class Disk:
 
     def left(self) -> list[str]:
         """What is written there still, but for retained messages."""
-        return [f"{table}: {[*rows]}" for table, rows in self._rows.items() if rows and table != "retained"]
+        left = [f"{table}: {[*rows]}" for table, rows in self._rows.items() if rows and table != "retained"]
+        packs = self._packs.keys() - set(self._written.dead)
+        return [*left, f"batches: {packs}"] if packs else left

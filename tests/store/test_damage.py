@@ -10,7 +10,7 @@ import pytest
 from amqtt.sessions.journal import Batch
 from amqtt.store.database import Database
 from amqtt.testing.store_contract import contents, everything
-from support.store_files import aside, read, run, written
+from support.store_files import aside, of_version_1, read, run, written
 
 STRIDE = int(os.environ.get("AMQTT_TORTURE_STRIDE", "211"))
 """Every so many bytes are flipped here; `make torture` flips each of them."""
@@ -50,6 +50,33 @@ def test_a_flipped_byte_never_stops_a_start_and_never_invents_anything(
     caplog.set_level(logging.CRITICAL)
     whole = written(file, everything())
     flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE))
+
+
+def test_a_flipped_byte_of_an_old_file_does_not_either(
+    file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    whole = of_version_1(file)
+    read(file)
+    flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE))
+
+
+def test_of_a_damaged_batch_each_record_stays_that_is_whole(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(file, everything())
+    ((pack,),) = run(file, "SELECT records FROM batches")
+    assert isinstance(pack, bytes)
+    run(file, "UPDATE batches SET records = ?", pack.replace(b"payload", b"paylord"))
+    found = read(file)
+    assert holds_nothing_else(found, everything())
+    assert list(found.messages) == [4]
+    assert list(found.entries) == [5], "the others waited for the message that is damaged"
+    assert "the row (1,) of batches is damaged and was set aside: a checksum is wrong" in caplog.text
+    assert run(file, "SELECT place FROM damaged") == [("batches",)]
+    caplog.clear()
+    assert contents(read(file)) == contents(found)
+    assert caplog.text == "", "it is said once"
 
 
 def test_a_log_that_ends_anywhere_gives_what_was_committed_by_then(file: Path, tmp_path: Path) -> None:
@@ -96,7 +123,7 @@ def test_a_log_that_ends_anywhere_gives_what_was_committed_by_then(file: Path, t
 def test_a_damaged_row_is_set_aside_and_named_and_the_others_stay(
     file: Path, table: str, change: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    written(file, everything())
+    of_version_1(file)
     # Of `subscriptions`, `received` … the last row; everything that hangs on the first Session stays.
     condition = {"entries": "number = 7", "sessions": "number = 2", "wills": "session = 2"}.get(table, "")
     if not condition:
@@ -117,7 +144,7 @@ def test_a_damaged_row_is_set_aside_and_named_and_the_others_stay(
 
 
 def test_what_hangs_on_a_damaged_session_goes_with_it(file: Path) -> None:
-    written(file, everything())
+    of_version_1(file)
     run(file, "UPDATE sessions SET client_id = 'x' WHERE number = 1")
     found = read(file)
     assert list(found.sessions) == [2]

@@ -15,8 +15,9 @@ from amqtt.errors import StoreError
 from amqtt.message import Message
 from amqtt.sessions.journal import Batch, StoredEntry, StoredSession
 from amqtt.store.database import LOG_SIZE, Database
+from amqtt.store.schema import migrations
 from amqtt.testing.store_contract import contents, everything
-from support.store_files import read, run, written
+from support.store_files import aside, read, run, written
 
 
 @contextmanager
@@ -81,8 +82,10 @@ def test_a_newer_schema_is_refused_with_its_version(file: Path) -> None:
     run(file, "UPDATE store SET version = 1000, checksum = ?", checksum((1000,)))
     with pytest.raises(StoreError, match=r"written by a newer amqtt.*version 1000"):
         read(file)
-    run(file, "UPDATE store SET version = 1, checksum = ?", checksum((1,)))
+    version = len(migrations())
+    run(file, "UPDATE store SET version = ?, checksum = ?", version, checksum((version,)))
     assert contents(read(file)) == contents(everything())
+    assert aside(file) == []
 
 
 def test_a_file_of_another_program_is_left_alone(file: Path) -> None:
@@ -218,6 +221,26 @@ def test_a_body_is_stored_once_for_all_who_wait_for_it(file: Path) -> None:
         batch.entries[number + 1000] = StoredEntry(number, 1, 1, False)
     written(file, batch)
     assert file.stat().st_size < 200_000
+
+
+def test_what_a_batch_queues_and_what_it_takes_out_is_one_statement(file: Path) -> None:
+    database = Database(file, "full")
+    database.open()
+    batch = everything()
+    database.write(batch)
+    later = Batch(2)
+    later.messages.update({number + 100: message for number, message in batch.messages.items()})
+    later.messages[4] = None
+    later.entries.update({number + 100: entry for number, entry in batch.entries.items()})
+    later.entries[5] = None
+    statements: list[str] = []
+    database.connection.set_trace_callback(statements.append)
+    database.write(later)
+    database.connection.set_trace_callback(None)
+    database.close()
+    assert [each.split(" VALUES")[0] for each in statements] == [
+        "BEGIN IMMEDIATE", "INSERT OR REPLACE INTO batches", "COMMIT",
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 7, 63, 127])

@@ -11,6 +11,7 @@ from amqtt.errors import StoreError
 from amqtt.message import Message
 from amqtt.sessions.journal import Journal
 from amqtt.sessions.link import Link, Turn
+from amqtt.store import writer
 from amqtt.store.memory import MemoryStore
 from amqtt.store.writer import Writer
 
@@ -69,6 +70,34 @@ async def test_what_is_noted_is_committed(scene: Scene) -> None:
     await scene.settled()
     assert scene.committed == [1]
     assert list(scene.disk.kept.retained) == ["t"]
+
+
+async def test_what_the_next_passes_of_the_loop_bring_is_of_the_same_batch(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LONGEST_GATHERING", DEADLINE)
+    scene.note("first")
+    scene.journal.hurry()
+    for number in range(5):
+        await asyncio.sleep(0)
+        scene.note(f"t/{number}")
+    await scene.settled()
+    assert scene.committed == [1]
+    assert len(scene.disk.kept.retained) == 6
+
+
+async def test_a_batch_does_not_wait_for_ever_though_each_pass_brings_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LONGEST_GATHERING", 0.0)
+    scene.note("first")
+    scene.journal.hurry()
+    number = 0
+    while not scene.committed:
+        scene.note(f"t/{number}")
+        number += 1
+        await asyncio.sleep(0)
+    assert scene.committed == [1]
 
 
 async def test_what_gathers_during_a_write_is_the_next_batch(scene: Scene) -> None:

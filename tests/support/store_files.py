@@ -18,6 +18,16 @@ def written(file: Path, *batches: Batch) -> Path:
     return file
 
 
+VERSION_1 = Path(__file__).with_name("store_version_1.sql")
+
+
+def of_version_1(file: Path) -> Path:
+    """A store that the first version of the tables left: it holds `everything`, a row for each record."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(VERSION_1.read_text(encoding="utf-8"))
+    return file
+
+
 def read(file: Path) -> Batch:
     """What a Broker that starts now finds there."""
     database = Database(file, "normal", 0)

@@ -29,7 +29,7 @@ def die() -> None:
 def dying(moment: str, number: int) -> None:
     """Have this process kill itself at one of its writes."""
     count = 0
-    write_batch = database.write_batch
+    write_draft = database.write_draft
     write: Callable[..., None] = database.Database.write
 
     def within(*arguments: Any) -> None:
@@ -37,7 +37,7 @@ def dying(moment: str, number: int) -> None:
         count += 1
         if moment == "before" and count == number:
             die()
-        write_batch(*arguments)
+        write_draft(*arguments)
         if moment == "within" and count == number:
             die()
 
@@ -46,7 +46,7 @@ def dying(moment: str, number: int) -> None:
         if moment == "after" and count == number:
             die()
 
-    database.write_batch = within
+    database.write_draft = within
     database.Database.write = whole  # type: ignore[method-assign]
 
 

@@ -6,18 +6,20 @@ import os
 import sqlite3
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from amqtt.errors import StoreError
 from amqtt.sessions.journal import Batch
 from amqtt.store.consistency import strays
 from amqtt.store.lock import FileLock
 from amqtt.store.memory import fold
-from amqtt.store.rows import TABLES, DamagedRow, Row, checksum, take_row
+from amqtt.store.records import Records, packed, unpacked
+from amqtt.store.rows import LAST_NUMBER, TABLES, DamagedRow, Row, checksum, take_row
 from amqtt.store.schema import migrations
-from amqtt.store.statements import KEYS, write_batch
+from amqtt.store.statements import KEYS, write_draft
+from amqtt.store.written import LONGEST_SPAN, MOST_GARBAGE, Draft, Packed, WrittenBatches
 
 logger = logging.getLogger("amqtt.store")
 
@@ -36,6 +38,11 @@ the transaction that gets it there."""
 DAMAGED_ROWS_NAMED: Final = 10
 """Log lines about single rows; what comes after is counted."""
 
+Damage: TypeAlias = tuple[str, Row, str]
+"""A table, a row of it, and what is wrong with that."""
+PackedRow: TypeAlias = tuple[int, Records, int]
+"""The number of a row of `batches`, what is in it, and its size in bytes."""
+
 
 class Unreadable(Exception):
     """The file is damaged where SQLite itself cannot do without."""
@@ -44,11 +51,15 @@ class Unreadable(Exception):
 class Database:
     """One connection to one file, which it has alone."""
 
-    def __init__(self, file: Path, durability: str, log_size: int = LOG_SIZE) -> None:
+    def __init__(
+        self, file: Path, durability: str, log_size: int = LOG_SIZE, most_garbage: int = MOST_GARBAGE
+    ) -> None:
         self.file = file
         self._log_size = log_size
         self._synchronous = SYNCHRONOUS[durability]
         self._connection: sqlite3.Connection | None = None
+        self._most_garbage = most_garbage
+        self._written = WrittenBatches()
         self._lock = FileLock(file)
 
     @property
@@ -99,7 +110,12 @@ class Database:
             self._settle(connection)
             self._check(connection)
             kept, damaged = read_rows(connection)
-            self._set_aside(connection, damaged)
+            batches, damaged_batches = read_batches(connection)
+            self._set_aside(connection, damaged + damaged_batches)
+            self._put_back(connection, batches, damaged_batches)
+            self._written = WrittenBatches(self._most_garbage)
+            self._written.restore(batches, kept)
+            kept.entries = dict(sorted(kept.entries.items()))
             lost = strays(kept)
             if len(lost):
                 self.write(lost)
@@ -158,7 +174,7 @@ class Database:
         if verdict != "ok":
             raise Unreadable(verdict)
 
-    def _set_aside(self, connection: sqlite3.Connection, damaged: list[tuple[str, Row, str]]) -> None:
+    def _set_aside(self, connection: sqlite3.Connection, damaged: list[Damage]) -> None:
         """Take damaged rows out of their tables, keep them in `damaged`, and name them."""
         if not damaged:
             return
@@ -184,6 +200,15 @@ class Database:
                 self.file, len(damaged) - DAMAGED_ROWS_NAMED,
             )
 
+    def _put_back(
+        self, connection: sqlite3.Connection, batches: list[PackedRow], damaged: list[Damage]
+    ) -> None:
+        """Keep what could be understood of rows that were set aside."""
+        set_aside = {row[0] for _, row, _ in damaged}
+        for number, records, _ in batches:
+            if number in set_aside:
+                connection.execute("INSERT INTO batches VALUES (?, ?)", (number, packed(records)))
+
     def _begin_anew(self, reason: str) -> Batch:
         aside = put_aside(self.file)
         logger.error("%s cannot be read (%s): it was put aside as %s", self.file, reason, aside)
@@ -200,12 +225,28 @@ class Database:
 
     def write(self, batch: Batch) -> None:
         """Write a Batch in one transaction; sqlite3.Error and OSError when nothing of it was written."""
+        draft = self._written.draft(batch)
+        self._write(draft)
+        self._written.wrote(draft)
+        sparse = self._written.sparsest()
+        if sparse is not None:
+            self._resolve(sparse)
+
+    def _resolve(self, sparse: Packed) -> None:
+        """Make room where much is taken by what nobody awaits; what fails here is tried again later."""
+        with suppress(sqlite3.Error, OSError):
+            found = self.connection.execute("SELECT records FROM batches WHERE number = ?", (sparse.row,))
+            draft = self._written.resolution(sparse, unpacked(found.fetchone()[0])[0])
+            self._write(draft)
+            self._written.resolved(sparse)
+
+    def _write(self, draft: Draft) -> None:
         connection = self.connection
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            write_batch(connection, batch)
+            write_draft(connection, draft)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -216,6 +257,8 @@ class Database:
         """Bring everything into the file and let go of it."""
         if self._connection is not None:
             try:
+                if self._written.dead:
+                    self.write(Batch())
                 self._connection.execute("PRAGMA incremental_vacuum").fetchall()
             finally:
                 self._let_go()
@@ -238,17 +281,41 @@ def _text(found: bytes) -> str:
     return found.decode("utf-8", "surrogateescape")
 
 
-def read_rows(connection: sqlite3.Connection) -> tuple[Batch, list[tuple[str, Row, str]]]:
+def read_rows(connection: sqlite3.Connection) -> tuple[Batch, list[Damage]]:
     """All rows that can be understood; and the others, each with its table and what is wrong with it."""
     kept = Batch()
-    damaged: list[tuple[str, Row, str]] = []
+    damaged: list[Damage] = []
     for table in TABLES:
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(KEYS[table])}"):  # noqa: S608
             _take(table, row, kept, damaged)
     return kept, damaged
 
 
-def _take(table: str, row: Row, kept: Batch, damaged: list[tuple[str, Row, str]]) -> None:
+def read_batches(connection: sqlite3.Connection) -> tuple[list[PackedRow], list[Damage]]:
+    """What can be understood of the rows of `batches`; and those of which that is not all."""
+    found: list[PackedRow] = []
+    damaged: list[Damage] = []
+    last = 0
+    for number, pack in connection.execute("SELECT number, records FROM batches ORDER BY number"):
+        records, fault = unpacked(pack)
+        if not 1 <= number <= LAST_NUMBER:
+            records, fault = Records(), "its number is out of range"
+        if (records.messages or records.entries) and (records.gone_messages or records.gone_entries):
+            records, fault = Records(), "it has records of both kinds"
+        elif records.messages or records.entries:
+            begin, end = records.span
+            if begin <= last or end - begin >= LONGEST_SPAN:
+                records, fault = Records(), "its numbers are not those of one Batch"
+            else:
+                last = end
+        if len(records):
+            found.append((number, records, len(pack)))
+        if fault:
+            damaged.append(("batches", (number, pack), fault))
+    return found, damaged
+
+
+def _take(table: str, row: Row, kept: Batch, damaged: list[Damage]) -> None:
     try:
         take_row(table, row, kept)
     except DamagedRow as fault:
@@ -258,7 +325,8 @@ def _take(table: str, row: Row, kept: Batch, damaged: list[tuple[str, Row, str]]
 def salvaged(file: Path) -> Batch:
     """What can be read of a damaged file: of each table its rows from both ends to where it is broken."""
     kept = Batch()
-    unread: list[tuple[str, Row, str]] = []
+    unread: list[Damage] = []
+    batches: dict[int, Records] = {}
     try:
         with closing(connect(file)) as connection:
             connection.execute("PRAGMA writable_schema = ON")  # it then passes over what it cannot read
@@ -266,19 +334,32 @@ def salvaged(file: Path) -> Batch:
                 for direction in ("ASC", "DESC"):
                     order = ", ".join(f"{name} {direction}" for name in KEYS[table])
                     _salvage(connection, f"SELECT * FROM {table} ORDER BY {order}", table, kept, unread)  # noqa: S608
+            for direction in ("ASC", "DESC"):
+                query = f"SELECT number, records FROM batches ORDER BY number {direction}"  # noqa: S608
+                _salvage_batches(connection, query, batches)
     except (sqlite3.Error, OSError, UnicodeDecodeError) as fault:
         logger.error("Nothing more can be read of %s: %s", file, fault)
+    WrittenBatches().restore([(number, records, 0) for number, records in sorted(batches.items())], kept)
+    kept.entries = dict(sorted(kept.entries.items()))
     return kept
 
 
 def _salvage(
-    connection: sqlite3.Connection, query: str, table: str, kept: Batch, unread: list[tuple[str, Row, str]]
+    connection: sqlite3.Connection, query: str, table: str, kept: Batch, unread: list[Damage]
 ) -> None:
     try:
         for row in connection.execute(query):
             _take(table, row, kept, unread)
     except (sqlite3.Error, OverflowError, UnicodeDecodeError):
         return  # from here on it is broken; the other end may be whole
+
+
+def _salvage_batches(connection: sqlite3.Connection, query: str, batches: dict[int, Records]) -> None:
+    try:
+        for number, pack in connection.execute(query):
+            batches[number] = unpacked(pack)[0]
+    except (sqlite3.Error, OverflowError):
+        return
 
 
 def _migrate(connection: sqlite3.Connection, number: int, script: str) -> None:

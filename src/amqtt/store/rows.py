@@ -1,6 +1,7 @@
 """Records as rows of SQLite, and back; each row ends with a checksum over all of it."""
 
 from collections.abc import Callable, Mapping
+from math import isnan
 from struct import Struct, error
 from typing import Any, Final, TypeAlias
 from zlib import crc32
@@ -23,6 +24,11 @@ QOS: Final = 3
 RETAIN: Final = 4
 NO_LOCAL: Final = 4
 RETAIN_AS_PUBLISHED: Final = 8
+LAST_NUMBER: Final = 1 << 62
+"""Of a Session, Message or entry: what comes after it must still have a place in SQLite."""
+LONGEST_INTERVAL: Final = 0xFFFF_FFFF
+LAST_IDENTIFIER: Final = 268_435_455
+LAST_PACKET_ID: Final = 65_535
 UNBOUNDED: Final = 65_535
 """Levels and User Properties were bounded when they came in: the bounds may have changed since."""
 _AS_STORED: Final = PacketBounds(UNBOUNDED, 16 * 1024 * 1024)
@@ -61,23 +67,33 @@ def subscription_row(key: tuple[int, str], subscription: Subscription) -> Row:
 
 def message_row(key: int | str, message: Message) -> Row:
     """A row of `messages` or of `retained`, whose key is the Topic Name."""
-    properties = None if message.properties is None else properties_bytes(message.properties, PUBLISH)
     values = (
-        key, message.topic, message.qos | (RETAIN if message.retain else 0), properties or None,
+        key, message.topic, message.qos | (RETAIN if message.retain else 0), stored_properties(message),
         _stored_moment(message.expires_at), message.publisher,
     )
     return (*values, message.payload, checksum(values, message.payload))
 
 
+def stored_properties(message: Message) -> bytes | None:
+    """Those that every receiver is sent unaltered; None: there are none."""
+    properties = message.properties
+    return None if properties is None else properties_bytes(properties, PUBLISH) or None
+
+
 def entry_row(number: int, entry: StoredEntry) -> Row:
     """A row of `entries`."""
-    delivery = entry.packet_id << 8 | entry.state << 4 | (RETAIN if entry.retain else 0) | entry.qos
+    delivery = delivery_of(entry)
     identifiers = ",".join(map(str, entry.identifiers)) if entry.identifiers else None
     shared = entry.group or None
     return (
         number, entry.session, entry.message, delivery, identifiers, shared,
         entry_checksum(number, entry.session, entry.message, delivery, identifiers, shared),
     )
+
+
+def delivery_of(entry: StoredEntry) -> int:
+    """QoS, RETAIN, state and Packet Identifier in one number."""
+    return entry.packet_id << 8 | entry.state << 4 | (RETAIN if entry.retain else 0) | entry.qos
 
 
 def entry_checksum(
@@ -114,9 +130,10 @@ def take_row(table: str, row: Row, kept: Batch) -> None:
     *head, written = row
     payload = head.pop() if table in WITH_PAYLOAD else b""
     values = tuple(head)
+    _check_kinds(table, values, payload)
     try:
         found = entry_checksum(*values) if table == "entries" else checksum(values, payload)
-    except (TypeError, error) as fault:  # a value of another kind, or out of range
+    except (TypeError, error) as fault:  # a number out of range
         raise DamagedRow(str(fault)) from fault
     if found != written:
         raise DamagedRow("its checksum is wrong")
@@ -131,52 +148,106 @@ def take_row(table: str, row: Row, kept: Batch) -> None:
         raise DamagedRow(str(fault)) from fault
 
 
+def _check_kinds(table: str, values: Row, payload: object) -> None:
+    """SQLite keeps a value of any kind in any column."""
+    for value, kinds in zip(values, _KINDS[table], strict=True):
+        if not isinstance(value, kinds):
+            raise DamagedRow(f"a value of another kind: {type(value).__name__}")
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError as fault:
+                raise DamagedRow("a text is no UTF-8") from fault
+    if not isinstance(payload, bytes):
+        raise DamagedRow(f"a payload of another kind: {type(payload).__name__}")
+
+
+def _bounded(value: int, least: int, most: int, what: str) -> int:
+    if not least <= value <= most:
+        raise DamagedRow(f"its {what} is out of range")
+    return value
+
+
+def checked_number(value: int) -> int:
+    """That of a Session, Message or entry; DamagedRow where there is none such."""
+    return _bounded(value, 1, LAST_NUMBER, "number")
+
+
+def _qos(options: int, most: int) -> int:
+    """The QoS in options that are no more than `most`."""
+    return _bounded(_bounded(options, 0, most, "options") & QOS, 0, 2, "QoS")
+
+
 def _take_session(values: Row, kept: Batch) -> None:
     number, client_id, owner, expiry_interval, ends_at = values
-    kept.sessions[number] = StoredSession(client_id, owner, expiry_interval, _moment(ends_at))
+    _bounded(expiry_interval, 0, LONGEST_INTERVAL, "Session Expiry Interval")
+    kept.sessions[checked_number(number)] = StoredSession(client_id, owner, expiry_interval, _moment(ends_at))
 
 
 def _take_subscription(values: Row, kept: Batch) -> None:
     session, written, options, identifier = values
     _refuse(topic_filter_fault(written, UNBOUNDED))
-    kept.subscriptions[(session, written)] = Subscription(
+    kept.subscriptions[(checked_number(session), written)] = Subscription(
         split_shared(written)[1],
-        options & QOS,
+        _qos(options, QOS | NO_LOCAL | RETAIN_AS_PUBLISHED),
         bool(options & NO_LOCAL),
         bool(options & RETAIN_AS_PUBLISHED),
-        identifier,
+        _bounded(identifier, 0, LAST_IDENTIFIER, "Subscription Identifier"),
     )
 
 
 def _take_entry(values: Row, kept: Batch) -> None:
     number, session, message, delivery, identifiers, shared = values
+    kept.entries[checked_number(number)] = entry_of(
+        session, message, delivery,
+        () if identifiers is None else tuple(map(int, identifiers.split(","))), shared or "",
+    )
+
+
+def entry_of(
+    session: int, message: int, delivery: int, identifiers: tuple[int, ...], group: str
+) -> StoredEntry:
+    """The entry that these values mean; DamagedRow when they mean none."""
     state = delivery >> 4 & 15
     if not QUEUED <= state <= AWAITS_PUBCOMP:
         raise DamagedRow("it is in no state that there is")
-    kept.entries[number] = StoredEntry(
-        session, message, delivery & QOS, bool(delivery & RETAIN), state, delivery >> 8,
-        () if identifiers is None else tuple(map(int, identifiers.split(","))), shared or "",
+    packet_id = _bounded(delivery >> 8, 0 if state == QUEUED else 1, LAST_PACKET_ID, "Packet Identifier")
+    for identifier in identifiers:
+        _bounded(identifier, 1, LAST_IDENTIFIER, "Subscription Identifier")
+    return StoredEntry(
+        checked_number(session), checked_number(message), _bounded(delivery & QOS, 1, 2, "QoS"),
+        bool(delivery & RETAIN), state, packet_id, identifiers, group,
     )
 
 
 def _take_received(values: Row, kept: Batch) -> None:
     session, packet_id = values
-    kept.received[(session, packet_id)] = True
+    _bounded(packet_id, 1, LAST_PACKET_ID, "Packet Identifier")
+    kept.received[(checked_number(session), packet_id)] = True
 
 
 def _take_message(values: Row, payload: bytes, kept: Batch) -> None:
-    kept.messages[values[0]] = _message(values, payload)
+    number, topic, options, properties, expires_at, publisher = values
+    kept.messages[checked_number(number)] = message_of_row(
+        topic, options, properties, expires_at, publisher, payload
+    )
 
 
 def _take_retained(values: Row, payload: bytes, kept: Batch) -> None:
-    kept.retained[values[0]] = _message(values, payload)
+    name, topic, options, properties, expires_at, publisher = values
+    if name != topic:
+        raise DamagedRow("it is that of another topic")
+    kept.retained[name] = message_of_row(topic, options, properties, expires_at, publisher, payload)
 
 
-def _message(values: Row, payload: bytes) -> Message:
-    _, topic, options, properties, expires_at, publisher = values
+def message_of_row(
+    topic: str, options: int, properties: bytes | None, expires_at: float | None, publisher: str,
+    payload: bytes,
+) -> Message:
+    """The Message that these values mean; DamagedRow or PeerError when they mean none."""
     _refuse(topic_name_fault(topic, UNBOUNDED))
     return Message(
-        topic, payload, options & QOS, bool(options & RETAIN), _properties(properties, PUBLISH),
+        topic, payload, _qos(options, QOS | RETAIN), bool(options & RETAIN), _properties(properties, PUBLISH),
         _moment(expires_at), publisher,
     )
 
@@ -184,8 +255,10 @@ def _message(values: Row, payload: bytes) -> Message:
 def _take_will(values: Row, payload: bytes, kept: Batch) -> None:
     session, topic, options, properties, due = values
     _refuse(topic_name_fault(topic, UNBOUNDED))
-    fields = WillFields(topic, payload, options & QOS, bool(options & RETAIN), _properties(properties, WILL))
-    kept.wills[session] = StoredWill(fields, _moment(due))
+    fields = WillFields(
+        topic, payload, _qos(options, QOS | RETAIN), bool(options & RETAIN), _properties(properties, WILL)
+    )
+    kept.wills[checked_number(session)] = StoredWill(fields, _moment(due))
 
 
 def _refuse(fault: str) -> None:
@@ -194,7 +267,11 @@ def _refuse(fault: str) -> None:
 
 
 def _moment(when: float | None) -> float:
-    return NEVER if when is None else when
+    if when is None:
+        return NEVER
+    if isnan(when):
+        raise DamagedRow("its moment is no number")
+    return when
 
 
 def _properties(written: bytes | None, bearer: int) -> Properties | None:
@@ -204,6 +281,22 @@ def _properties(written: bytes | None, bearer: int) -> Properties | None:
     return decode_properties(framed, 0, len(framed), bearer, _AS_STORED)[0]
 
 
+_INTEGER: Final[tuple[type, ...]] = (int,)
+_TEXT: Final[tuple[type, ...]] = (str,)
+_TEXT_OR_NONE: Final[tuple[type, ...]] = (str, type(None))
+_BYTES_OR_NONE: Final[tuple[type, ...]] = (bytes, type(None))
+_MOMENT: Final[tuple[type, ...]] = (float, type(None))
+_OF_MESSAGE: Final = (_TEXT, _INTEGER, _BYTES_OR_NONE, _MOMENT, _TEXT)
+_KINDS: Final[Mapping[str, tuple[tuple[type, ...], ...]]] = {
+    "sessions": (_INTEGER, _TEXT, _TEXT_OR_NONE, _INTEGER, _MOMENT),
+    "subscriptions": (_INTEGER, _TEXT, _INTEGER, _INTEGER),
+    "messages": (_INTEGER, *_OF_MESSAGE),
+    "entries": (_INTEGER, _INTEGER, _INTEGER, _INTEGER, _TEXT_OR_NONE, _TEXT_OR_NONE),
+    "received": (_INTEGER, _INTEGER),
+    "retained": (_TEXT, *_OF_MESSAGE),
+    "wills": (_INTEGER, _TEXT, _INTEGER, _BYTES_OR_NONE, _MOMENT),
+}
+"""The kinds of value in each column, payload and checksum left out."""
 _TAKEN: Final[Mapping[str, Callable[[Row, Batch], None]]] = {
     "sessions": _take_session,
     "subscriptions": _take_subscription,
@@ -217,4 +310,4 @@ _TAKEN_WITH_PAYLOAD: Final[Mapping[str, Callable[[Row, bytes, Batch], None]]] = 
 }
 WITH_PAYLOAD: Final = frozenset(_TAKEN_WITH_PAYLOAD)
 TABLES: Final = ("sessions", "subscriptions", "messages", "entries", "received", "retained", "wills")
-"""In the order in which they are read."""
+"""Those of a row for each record, in the order in which they are read."""

@@ -14,11 +14,13 @@ from amqtt.store.rows import (
     subscription_row,
     will_row,
 )
+from amqtt.store.written import Draft
 
 CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement: each statement is a change of threads, so few; each size is compiled once."""
 COLUMNS: Final[Mapping[str, int]] = {
     "sessions": 6, "subscriptions": 5, "messages": 8, "entries": 7, "received": 3, "retained": 8, "wills": 7,
+    "batches": 2,
 }
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "sessions": ("number",),
@@ -28,14 +30,24 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "received": ("session", "packet_id"),
     "retained": ("name",),
     "wills": ("session",),
+    "batches": ("number",),
 }
 
 Key = TypeVar("Key")
 Record = TypeVar("Record")
 
 
-def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
-    """Make the changes of a Batch, within the transaction that is open."""
+def write_draft(connection: sqlite3.Connection, draft: Draft) -> None:
+    """Write what was drafted, within the transaction that is open."""
+    if draft.packs:
+        write_rows(connection, "batches", draft.packs)
+    if draft.dead:
+        _delete(connection, "batches", draft.dead)
+    if len(draft.apart):
+        _write_rows(connection, draft.apart)
+
+
+def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
     _write(connection, "sessions", batch.sessions, session_row)
     _write(connection, "subscriptions", batch.subscriptions, subscription_row)
     _write(connection, "messages", batch.messages, message_row)

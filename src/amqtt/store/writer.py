@@ -15,6 +15,9 @@ logger = logging.getLogger("amqtt.store")
 AT_LEISURE: Final = 0.05
 """Seconds for which what nobody waits for gathers: acknowledgements of Clients, mostly, which cost the
 disk nothing when they are written with the next message."""
+LONGEST_GATHERING: Final = 0.002
+"""Seconds for which a Batch waits for what is on its way, as long as each pass of the event loop brings more:
+a sync costs as much as twenty messages, and while they arrive the thread that writes gets no turn anyway."""
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 """Seconds between two attempts of a commit that fails: twice as long each time, and no longer than this."""
@@ -23,10 +26,11 @@ LONGEST_PAUSE: Final = 2.0
 class Writer:
     """The one who commits. The next Batch is what has gathered while the last one was written.
 
-    So one publisher waits for one write, and a thousand share one. What nobody waits for is written
-    with what somebody does, or after a moment. A commit that fails is repeated
-    until it succeeds; meanwhile, and when one takes longer than `timeout` seconds, the Journal is
-    `failing` and nothing new is promised. `committed` is called with the number of each Batch.
+    And what the passes of the event loop bring that follow at once (LONGEST_GATHERING): so one publisher
+    waits for one write, and a thousand share one. What nobody waits for is written with what somebody
+    does, or after a moment. A commit that fails is repeated until it succeeds; meanwhile, and when one
+    takes longer than `timeout` seconds, the Journal is `failing` and nothing new is promised.
+    `committed` is called with the number of each Batch.
     """
 
     def __init__(
@@ -101,9 +105,18 @@ class Writer:
             if self._batch is not None:  # an earlier stop has left it
                 await self._finish(self._batch)
             if journal.has_news:
+                await self._gather()
                 self._batch = journal.take()
                 await self._finish(self._batch)
             idle.set()
+
+    async def _gather(self) -> None:
+        """Let come what is on its way."""
+        journal, end = self._journal, time.monotonic() + LONGEST_GATHERING
+        changes = -1
+        while changes != journal.changes and time.monotonic() < end:
+            changes = journal.changes
+            await asyncio.sleep(0)
 
     async def _finish(self, batch: Batch) -> None:
         if len(batch):

@@ -1,0 +1,90 @@
+-- What version 1 of the tables held, dumped by SQLite: amqtt.testing.store_contract.everything().
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA application_id = 1632457044;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE damaged (
+    found_at REAL NOT NULL,
+    place TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    row TEXT NOT NULL
+);
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY,
+    session INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    delivery INTEGER NOT NULL,
+    identifiers TEXT,
+    shared TEXT,
+    checksum INTEGER NOT NULL
+);
+INSERT INTO "entries" VALUES(5,1,4,16776981,'1,268435455',NULL,1435627705);
+INSERT INTO "entries" VALUES(6,1,3,290,NULL,'$share/g/b/#',1467022642);
+INSERT INTO "entries" VALUES(7,2,3,2,NULL,NULL,323565752);
+CREATE TABLE messages (
+    number INTEGER PRIMARY KEY,
+    topic TEXT NOT NULL,
+    options INTEGER NOT NULL,
+    properties BLOB,
+    expires_at REAL,
+    publisher TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
+INSERT INTO "messages" VALUES(3,'a/b',6,X'010103000A746578742F706C61696E080009616E737765722FC3BC09000200FF2600016100013126000161000132260002C3BC0000',1700000060.5,'c2',X'7061796C6F6164',2935277628);
+INSERT INTO "messages" VALUES(4,'b',1,NULL,NULL,'',X'',744537810);
+CREATE TABLE received (
+    session INTEGER NOT NULL,
+    packet_id INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (session, packet_id)
+) WITHOUT ROWID;
+INSERT INTO "received" VALUES(1,1,2419752566);
+INSERT INTO "received" VALUES(1,65535,1570204544);
+CREATE TABLE retained (
+    name TEXT PRIMARY KEY NOT NULL,
+    topic TEXT NOT NULL,
+    options INTEGER NOT NULL,
+    properties BLOB,
+    expires_at REAL,
+    publisher TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
+INSERT INTO "retained" VALUES('r','r',5,X'010103000A746578742F706C61696E080009616E737765722FC3BC09000200FF2600016100013126000161000132260002C3BC0000',NULL,'c1',X'6B657074',2925622133);
+INSERT INTO "retained" VALUES('/','/',4,NULL,NULL,'',X'00',2391863114);
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    owner TEXT,
+    expiry_interval INTEGER NOT NULL,
+    ends_at REAL,
+    checksum INTEGER NOT NULL
+);
+INSERT INTO "sessions" VALUES(1,'c1','user',3600,NULL,275956983);
+INSERT INTO "sessions" VALUES(2,'ü😀',NULL,4294967295,1700000000.125,990812262);
+CREATE TABLE store (version INTEGER NOT NULL, checksum INTEGER NOT NULL);
+INSERT INTO "store" VALUES(1,451421352);
+CREATE TABLE subscriptions (
+    session INTEGER NOT NULL,
+    topic_filter TEXT NOT NULL,
+    options INTEGER NOT NULL,
+    identifier INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (session, topic_filter)
+) WITHOUT ROWID;
+INSERT INTO "subscriptions" VALUES(1,'$share/g/b/#',9,0,868508120);
+INSERT INTO "subscriptions" VALUES(1,'a/+',6,268435455,558401851);
+INSERT INTO "subscriptions" VALUES(2,'#',0,0,3615983042);
+CREATE TABLE wills (
+    session INTEGER PRIMARY KEY,
+    topic TEXT NOT NULL,
+    options INTEGER NOT NULL,
+    properties BLOB,
+    due REAL,
+    payload BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
+INSERT INTO "wills" VALUES(1,'w',6,X'020000001E1800000007',NULL,X'676F6E65',1604971049);
+INSERT INTO "wills" VALUES(2,'w/2',0,NULL,1700000030.0,X'',1748310130);
+COMMIT;
