@@ -172,6 +172,8 @@ def _run(broker: BrokerProcess, name: str, number: int, seconds: float, durable:
     for connection in connections.values():
         connection.close()
     count = len(times)
+    if not count:
+        raise SystemExit("Nothing was acknowledged in this time: give it more --seconds")
     half, most = times[count // 2], times[count * 99 // 100]
     return Figures(
         count, count / passed, cpu / count * 1e6, own / count * 1e6, half * 1e3, most * 1e3, None
@@ -251,7 +253,7 @@ def _measured(
             report = where / "syncs"
             if shutil.which("strace") and durable:
                 with _counted(running.pid, report):
-                    counted = _run(running, "counted", number, arguments.seconds / 3, durable)
+                    counted = _run(running, "counted", number, arguments.seconds, durable)
                 figures = replace(figures, syncs=_syncs(report) / counted.count)
     return figures
 
