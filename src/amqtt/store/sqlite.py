@@ -60,7 +60,7 @@ class SqliteStore(SessionStore):
 class WritingThread:
     """A thread that does one thing after the other.
 
-    An executor does the same; its hand-over costs as much again as one commit of a hundred messages.
+    An executor does the same; its hand-over costs twice as much (measured).
     """
 
     def __init__(self) -> None:
