@@ -3,10 +3,11 @@
 from typing import Final
 
 from amqtt.wire.encoder import properties_bytes
+from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import MQTT_5, PUBLISH, Publish, PublishRun
 from amqtt.wire.primitives import BYTE_PAIRS, SINGLE_BYTES, variable_byte_integer
 from amqtt.wire.properties import Properties
-from amqtt.wire.publish_packets import packets_of
+from amqtt.wire.runs import identifiers_at, largest_of, packets_of
 
 NO_PROPERTIES: Final = b"\x00"
 NEVER: Final = float("inf")
@@ -171,40 +172,88 @@ class Message:
 
 
 class MessageRun:
-    """Messages that one Client published to one topic in one go, as they arrived.
+    """Messages that one Client published in one go to the same receivers, as they arrived: a PublishRun.
 
-    They differ in nothing but their payloads, so what is true of one of them (who may have it, who
-    subscribed to it) is true of all; see PublishRun. `version` is that of the publishing Client.
+    What is true of one of them (its QoS, who published it) is true of all but for the Topic Name: `topics`
+    are all of them. `version` is that of the publishing Client. What receivers share is made once, when
+    the first asks for it.
     """
 
-    __slots__ = ("_messages", "_other_wire", "_packets", "count", "largest", "publisher", "topic", "version")
+    __slots__ = (
+        "_messages", "_pieces", "_plain_3", "_plain_5", "count", "first_id", "names", "publisher",
+        "qos", "topics", "version", "wire",
+    )
 
     def __init__(self, run: PublishRun, version: int, publisher: str) -> None:
-        self._packets = run
-        self.topic = run.topic
+        self.qos = run.qos
+        self.wire = run.wire
         self.count = run.count
-        self.largest = run.largest
+        self.first_id = run.first_id
+        self.topics = run.topics
+        self.names = run.names
         self.version = version
         self.publisher = publisher
         self._messages: list[Message] | None = None
-        self._other_wire: bytes | None = None
+        self._pieces: list[bytes] | None = None
+        self._plain_3: bytes | None = None
+        self._plain_5: bytes | None = None
 
     def messages(self) -> list[Message]:
         """The Messages, one by one."""
-        messages = self._messages
-        if messages is None:
-            messages = self._messages = []
-            for packet in packets_of(self._packets, self.version):
-                messages.append(message_of(packet, self.topic, self.version, 0.0, self.publisher))
-        return messages
+        if self._messages is None:
+            self._messages = messages_of(self.wire, self.version, self.publisher, self.names)
+        return self._messages
 
     def plain(self, version: int) -> bytes:
         """The packets at QoS 0 with RETAIN 0, DUP 0: the same bytes for every Client of a version."""
-        if (version == MQTT_5) == (self.version == MQTT_5):
-            return self._packets.wire
-        if self._other_wire is None:
-            self._other_wire = b"".join([message.plain(version, 0.0) for message in self.messages()])
-        return self._other_wire
+        if not self.qos and self.is_of(version):
+            return self.wire
+        plain = self._plain_5 if version == MQTT_5 else self._plain_3
+        if plain is None:
+            plain = b"".join([message.plain(version, 0.0) for message in self.messages()])
+            if version == MQTT_5:
+                self._plain_5 = plain
+            else:
+                self._plain_3 = plain
+        return plain
+
+    def fits(self, maximum: int) -> bool:
+        """Whether each of its packets has fewer bytes than this."""
+        return len(self.wire) < maximum or largest_of(self.wire) < maximum
+
+    def is_of(self, version: int) -> bool:
+        """Whether Clients of this version may be sent its packets as they are, MQTT 3.1 and 3.1.1 alike."""
+        return (version == MQTT_5) == (self.version == MQTT_5)
+
+    def assured(self, first_id: int) -> bytes:
+        """The packets at QoS 1 as they arrived, but with Packet Identifiers from this one on."""
+        if first_id == self.first_id:
+            return self.wire
+        pieces = self._pieces
+        if pieces is None:
+            pieces = self._pieces = self._between_identifiers()
+        count = self.count
+        packets = [b""] * (2 * count + 1)
+        packets[::2] = pieces
+        packets[1::2] = BYTE_PAIRS[first_id : first_id + count]
+        return b"".join(packets)
+
+    def _between_identifiers(self) -> list[bytes]:
+        """All bytes but the Packet Identifiers, which are a receiver's own."""
+        wire = self.wire
+        pieces: list[bytes] = []
+        at = 0
+        for identifier_at in identifiers_at(wire):
+            pieces.append(wire[at:identifier_at])
+            at = identifier_at + 2
+        pieces.append(wire[at:])
+        return pieces
+
+
+def messages_of(wire: bytes, version: int, publisher: str, names: TopicNames) -> list[Message]:
+    """The Messages of a run, whose bytes are `wire`."""
+    packets = packets_of(wire, version, names)
+    return [message_of(packet, packet.topic, version, 0.0, publisher) for packet in packets]
 
 
 def message_of(packet: Publish, topic: str, version: int, now: float, publisher: str) -> Message:

@@ -5,6 +5,7 @@ from random import Random
 from support.forms import forms
 from support.packet_cases import FAULTS, OTHER_FORMS, VALID, described
 from support.reference_decoder import decode_all
+from support.runs import one_by_one
 
 VERSIONS = (0, 3, 4, 5)
 UNBOUNDED = 300_000_000
@@ -23,11 +24,15 @@ def check(data: bytes) -> None:
         return
     version, stream = VERSIONS[data[0] % len(VERSIONS)], data[2:]
     expected, refused = decode_all(stream, version)
-    for decoder_module, names_module in forms("amqtt.wire.decoder", "amqtt.wire.interned"):
-        decoder = decoder_module.Decoder(names_module.TopicNames(), UNBOUNDED, UNBOUNDED, version)
-        found = [packet for piece in pieces(stream, data[1]) for packet in decoder.feed(piece)]
-        assert described(found) == expected
-        assert (decoder.error is not None) is refused
+    for decoder_module, names_module, runs_module in forms(
+        "amqtt.wire.decoder", "amqtt.wire.interned", "amqtt.wire.runs"
+    ):
+        for joins in (False, True):
+            decoder = decoder_module.Decoder(names_module.TopicNames(), UNBOUNDED, UNBOUNDED, version)
+            feed = decoder.feed_joined if joins else decoder.feed
+            found = [packet for piece in pieces(stream, data[1]) for packet in feed(piece)]
+            assert described(one_by_one(found, decoder.version, runs_module.packets_of)) == expected
+            assert (decoder.error is not None) is refused
 
 
 def pieces(stream: bytes, how: int) -> list[bytes]:

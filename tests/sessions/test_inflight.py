@@ -2,7 +2,7 @@
 
 import pytest
 
-from amqtt.message import Message
+from amqtt.message import Message, MessageRun
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import (
     AWAITS_PUBACK,
@@ -15,7 +15,10 @@ from amqtt.sessions.inflight import (
     Inflight,
     Outgoing,
 )
-from amqtt.wire.packets import PUBACK, PUBCOMP, PUBREC
+from amqtt.wire.decoder import Decoder
+from amqtt.wire.encoder import encode
+from amqtt.wire.interned import TopicNames
+from amqtt.wire.packets import LARGEST_PACKET, PUBACK, PUBCOMP, PUBREC, Publish, PublishRun
 
 NOT_EXPECTED = QUEUED
 
@@ -282,3 +285,142 @@ def test_what_is_restored_keeps_identifiers_that_lie_far_apart() -> None:
         outgoing.packet_id, outgoing.state = packet_id, AWAITS_PUBACK
         inflight.restore(outgoing)
     assert list(inflight.entries) == [60_000, 16, 32, 4096, 20_000]
+
+
+# -- runs: messages that were sent as one
+
+
+def run_of(count: int, first_id: int = 1, size: int = 3) -> MessageRun:
+    stream = b"".join(
+        encode(Publish("t", b"%d" % n * size, 1, packet_id=first_id + n), 4) for n in range(count)
+    )
+    (run,) = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, 4).feed_joined(stream)
+    assert isinstance(run, PublishRun)
+    return MessageRun(run, 4, "publisher")
+
+
+def with_runs(*runs: tuple[int, int], maximum: int = 100) -> tuple[Inflight, list[int]]:
+    """Runs of (count, first Packet Identifier) are under way; the first of each towards the Client."""
+    inflight = Inflight(Counters())
+    inflight.resume(maximum)
+    return inflight, [inflight.open_run(run_of(*each)) for each in runs]
+
+
+def consistent(inflight: Inflight) -> None:
+    entries = inflight.entries
+    assert len(entries) == len(inflight) == inflight.unacknowledged == inflight._counters.inflight_out
+    assert inflight.size == sum(len(each.message.payload) for each in entries.values())
+
+
+def test_a_run_keeps_its_packet_identifiers_where_none_of_them_is_in_use() -> None:
+    inflight, firsts = with_runs((5, 40), (2, 3), (3, 44), (2, 65_534), (2, 44), maximum=14)
+    assert firsts == [40, 3, 5, 65_534, 1]
+    assert (len(inflight), inflight.unacknowledged, inflight._counters.inflight_out) == (14, 14, 14)
+    assert list(inflight.entries) == [40, 41, 42, 43, 44, 3, 4, 5, 6, 7, 65_534, 65_535, 1, 2]
+    consistent(inflight)
+
+
+def test_a_run_is_sent_as_one_only_as_far_as_the_send_quota_goes() -> None:
+    inflight, firsts = with_runs((5, 1), (3, 6), (2, 6), maximum=7)
+    assert firsts == [1, 0, 6]
+    consistent(inflight)
+
+
+def test_messages_of_a_run_are_acknowledged_in_any_order_and_once() -> None:
+    inflight, _ = with_runs((9, 1), (3, 10))
+    assert [inflight.acknowledge(PUBACK, packet_id, False) for packet_id in (3, 1, 3, 33, 65)] == [
+        COMPLETE, COMPLETE, QUEUED, QUEUED, QUEUED,
+    ]
+    inflight.acknowledge_run(1, 5)
+    assert list(inflight.entries) == [6, 7, 8, 9, 10, 11, 12]
+    consistent(inflight)
+    inflight.acknowledge_run(5, 4)
+    inflight.acknowledge_run(9, 12)
+    assert (len(inflight), inflight.unacknowledged, inflight.size) == (0, 0, 0)
+    assert inflight._counters.inflight_out == 0
+
+
+def test_acknowledgements_reach_over_several_runs() -> None:
+    inflight, _ = with_runs((4, 1), (4, 5), (4, 9))
+    inflight.acknowledge_run(2, 8)
+    assert (len(inflight), inflight.unacknowledged) == (4, 4)
+    inflight.acknowledge_run(10, 3)
+    inflight.acknowledge(PUBACK, 1, False)
+    assert (len(inflight), inflight.unacknowledged, inflight.size) == (0, 0, 0)
+
+
+def test_what_is_not_acknowledged_of_a_run_is_as_if_it_had_been_sent_alone() -> None:
+    inflight, _ = with_runs((4, 101), (3, 10))
+    inflight.acknowledge_run(102, 2)
+    assert [(n, each.message.payload, each.qos, each.state) for n, each in inflight.entries.items()] == [
+        (n, payload, 1, AWAITS_PUBACK)
+        for n, payload in ((101, b"000"), (104, b"333"), (10, b"000"), (11, b"111"), (12, b"222"))
+    ]
+    consistent(inflight)
+    assert {each.message.publisher for each in inflight.entries.values()} == {"publisher"}
+    inflight.resume(100)
+    assert [each.packet_id for each in resent(inflight)] == [101, 104, 10, 11, 12]
+    consistent(inflight)
+
+
+def test_one_of_a_run_can_be_looked_at_alone() -> None:
+    inflight, _ = with_runs((3, 1))
+    assert inflight.get(4) is None
+    assert inflight.acknowledge(PUBREC, 2, False) == NOT_EXPECTED
+    second = inflight.get(2)
+    assert second is not None
+    assert second.message.payload == b"111"
+    inflight.acknowledge_run(1, 1)
+    inflight.acknowledge(PUBACK, 3, False)
+    assert list(inflight.entries.values()) == [second]
+    consistent(inflight)
+
+
+def test_runs_and_single_messages_go_round_the_ring_and_the_packet_identifiers() -> None:
+    run = run_of(25, 7)
+    inflight, _ = with_runs()
+    used: list[int] = []
+    for _ in range(3 * LAST_PACKET_ID // 25):
+        first = inflight.open_run(run)
+        assert 0 < first <= LAST_PACKET_ID - 24
+        assert not set(range(first, first + 25)) & set(used)
+        used += range(first, first + 25)
+        single = outgoing()
+        inflight.open(single)
+        used.append(single.packet_id)
+        for packet_id in used[:-74]:
+            inflight.acknowledge(PUBACK, packet_id, False)
+        del used[:-74]
+    assert list(inflight.entries) == used
+    assert len(inflight._ring) == 256
+
+
+def test_a_run_finds_no_place_where_old_messages_keep_theirs() -> None:
+    inflight, _ = with_runs((20, 1))
+    for packet_id in range(1, 20):
+        if packet_id != 5:
+            inflight.acknowledge(PUBACK, packet_id, False)
+    inflight._last_id = 10
+    assert [inflight.open_run(run_of(13, first_id)) for first_id in (1, 10)] == [0, 0]
+    assert inflight.open_run(run_of(13, 21)) == 21
+    assert list(inflight.entries) == [5, 20, *range(21, 34)]
+    consistent(inflight)
+
+
+def test_a_run_stays_together_when_the_ring_grows() -> None:
+    inflight, _ = with_runs((6, 30))
+    inflight.acknowledge_run(31, 2)
+    inflight.open_run(run_of(30, 100, 0))
+    assert [n for n in inflight.entries if n < 100] == [30, 33, 34, 35]
+    consistent(inflight)
+
+
+def test_payloads_of_runs_count_until_all_of_a_run_is_acknowledged() -> None:
+    inflight, _ = with_runs((2, 1))
+    inflight.maximum_bytes = 10
+    assert not inflight.open_run(run_of(2, 3))
+    inflight.acknowledge_run(1, 1)
+    inflight.acknowledge(PUBACK, 1, False)
+    assert not inflight.open_run(run_of(2, 3))
+    inflight.acknowledge_run(2, 1)
+    assert inflight.open_run(run_of(2, 3)) == 3

@@ -98,9 +98,16 @@ def talk() -> Talk:
 # -- delivery: the one gate
 
 
-def run_of(version: int, sizes: tuple[int, ...] = (1, 9, 200), publisher: str = "p") -> MessageRun:
-    wire = [encode(Publish("t", bytes(size)), version) for size in sizes]
-    run = PublishRun("t", b"".join(wire), len(wire), max(len(each) for each in wire))
+def run_of(
+    version: int, sizes: tuple[int, ...] = (1, 9, 200), publisher: str = "p", qos: int = 0
+) -> MessageRun:
+    wire = [
+        encode(Publish("t", bytes(size), qos, packet_id=qos and n), version)
+        for n, size in enumerate(sizes, 1)
+    ]
+    decoder = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, version)
+    (run,) = decoder.feed_joined(b"".join(wire))
+    assert isinstance(run, PublishRun)
     return MessageRun(run, version, publisher)
 
 
@@ -115,12 +122,17 @@ RUN_CASES: dict[str, dict[str, object]] = {
     "own messages": {"no_local": True, "publisher": "me"},
     "messages of others": {"no_local": True},
     "away": {"away": True},
+    "a quota for some": {"quota": 2},
 }
 
 
+@pytest.mark.parametrize("granted", [0, 1, 2])
+@pytest.mark.parametrize("qos", [0, 1])
 @pytest.mark.parametrize("publishing", [MQTT_3_1_1, MQTT_5])
 @pytest.mark.parametrize("case", RUN_CASES)
-def test_a_run_is_delivered_as_its_messages_would_be_one_by_one(case: str, publishing: int) -> None:
+def test_a_run_is_delivered_as_its_messages_would_be_one_by_one(
+    case: str, publishing: int, qos: int, granted: int
+) -> None:
     options = dict(RUN_CASES[case])
     identifiers, publisher = options.pop("identifiers", ()), options.pop("publisher", "p")
     no_local, away = options.pop("no_local", False), options.pop("away", False)
@@ -132,10 +144,10 @@ def test_a_run_is_delivered_as_its_messages_would_be_one_by_one(case: str, publi
             talk.session.permissions = Narrow()
         if not away:
             talk.attach(**options)  # type: ignore[arg-type]
-        target = Target(talk.session, 2, identifiers=identifiers)  # type: ignore[arg-type]
+        target = Target(talk.session, granted, identifiers=identifiers)  # type: ignore[arg-type]
         if no_local:
             target.local = None
-        run = run_of(publishing, publisher=str(publisher))
+        run = run_of(publishing, publisher=str(publisher), qos=qos)
         if joined:
             talk.session.deliver_run(run, target)
         else:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from amqtt.message import Message
 from amqtt.topics import subscriptions
 from amqtt.topics.names import matches
-from amqtt.topics.subscriptions import Subscriber, Subscription, SubscriptionTree, Target
+from amqtt.topics.subscriptions import Subscriber, Subscription, SubscriptionTree, Target, same_targets
 from support.subscribers import RecordingSubscriber, topic_filters, topics
 
 Model = dict[tuple[RecordingSubscriber, str], Subscription]
@@ -349,3 +349,38 @@ def test_the_longest_topic_can_be_subscribed_to_and_matched(
     assert tree.remove(carol, longest[1:] + "+")
     assert tree.match(longest) == []
     assert tree.nodes == 0
+
+
+# -- the same receivers
+
+
+def test_targets_are_the_same_where_each_subscriber_takes_a_message_in_the_same_way() -> None:
+    one, other = RecordingSubscriber("a"), RecordingSubscriber("b")
+    assert same_targets([], [])
+    assert same_targets([Target(one, 1), Target(other, 0)], [Target(one, 1), Target(other, 0)])
+    assert not same_targets([Target(one, 1)], [Target(one, 1), Target(other, 0)])
+    assert not same_targets([Target(one, 1)], [])
+
+
+@pytest.mark.parametrize(
+    "different", ["subscriber", "qos", "retain_as_published", "identifiers", "group"]
+)
+def test_what_differs_in_anything_is_not_the_same(different: str) -> None:
+    some, another = RecordingSubscriber("a"), RecordingSubscriber("a")
+    values = {
+        "subscriber": another, "qos": 2, "retain_as_published": True, "identifiers": (7,), "group": another,
+    }
+    other = Target(some, 1)
+    setattr(other, different, values[different])
+    assert not same_targets([Target(some, 1)], [other])
+    assert not same_targets([other], [Target(some, 1)])
+
+
+def test_no_local_tells_targets_apart() -> None:
+    some = RecordingSubscriber("a")
+    one, other = Target(some, 1), Target(some, 1)
+    one.local = other.local = None
+    assert same_targets([one], [one])
+    assert not same_targets([one], [other])
+    assert not same_targets([one], [Target(some, 1)])
+    assert not same_targets([Target(some, 1)], [one])

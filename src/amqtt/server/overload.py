@@ -87,7 +87,7 @@ class Overload:
         """The packets without those of QoS 0 that may be dropped; one that sets a Topic Alias stays."""
         kept: list[Arrived] = []
         for packet in packets:
-            if isinstance(packet, PublishRun):
+            if isinstance(packet, PublishRun) and packet.qos == 0:
                 self.dropped += packet.count
             elif isinstance(packet, Publish) and packet.qos == 0 and not _sets_alias(packet):
                 self.dropped += 1

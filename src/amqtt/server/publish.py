@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from amqtt.message import Message, MessageRun, message_of
+from amqtt.message import Message, message_of
 from amqtt.server.disconnect import close
 from amqtt.server.events import MessageOffered, MessagePublished
 from amqtt.server.realm import Realm
@@ -20,17 +20,13 @@ from amqtt.wire.packets import (
     PUBACK,
     PUBCOMP,
     PUBREC,
-    PUBREL,
-    AcknowledgementRun,
     Puback,
     Pubcomp,
     Publish,
-    PublishRun,
     Pubrec,
     Pubrel,
 )
 from amqtt.wire.primitives import BYTE_PAIRS
-from amqtt.wire.publish_packets import packets_of
 from amqtt.wire.reasons import ReasonCode
 
 NOTHING_YET: Final = -1
@@ -51,7 +47,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     if packet.qos == 2:
         if packet.packet_id in session.received:
             # What the first PUBREC waits for, this one waits for, too.
-            _answer(realm, state, PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id], NOTHING_YET)
+            answer(realm, state, PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id], NOTHING_YET)
             return
         _check_quota(realm, state, session)
     if packet.retain and not realm.limits.retain_available:
@@ -75,10 +71,10 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     if packet.qos:
         _accepted(realm, state, session, packet, matched, changes)
     if journal is not None and journal.changes != changes:
-        _press(realm, state, journal)
+        press(realm, state, journal)
 
 
-def _press(realm: Realm, state: ConnectionState, journal: Journal) -> None:
+def press(realm: Realm, state: ConnectionState, journal: Journal) -> None:
     """Hold a publisher back that is ahead of the disk; MQTT 3 knows no Receive Maximum to do it by."""
     if is_ahead_of_disk(realm, state, journal):
         journal.hold_back(state.link)
@@ -124,22 +120,6 @@ def _cannot_keep(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         state.link.follow(encode(Puback(packet.packet_id, code), MQTT_5))
     else:
         state.link.follow(encode(Pubrec(packet.packet_id, code), MQTT_5))
-
-
-def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
-    """Take PUBLISH packets that differ in nothing but their payloads, as if they came one by one."""
-    session = state.session
-    assert session is not None
-    if realm.events.wants_messages:
-        for packet in packets_of(run, state.version):
-            publish(realm, state, packet)
-        return
-    realm.counters.published += run.count
-    realm.counters.packets_received += run.count - 1
-    if session.may_publish(run.topic, False):
-        realm.router.route_run(MessageRun(run, state.version, session.client_id))
-    else:
-        realm.counters.dropped_refused += run.count
 
 
 def _tell_offered(realm: Realm, session: Session, packet: Publish, topic: str) -> None:
@@ -209,7 +189,7 @@ def _refused(realm: Realm, state: ConnectionState, packet: Publish, reason_code:
             raise ProtocolError("the payload is not UTF-8", reason_code)
         return
     if state.version != MQTT_5:
-        _accepted(realm, state, session, packet, 1, _changes(realm))
+        _accepted(realm, state, session, packet, 1, changes_of(realm))
     elif packet.qos == 1:
         state.link.follow(encode(Puback(packet.packet_id, reason_code), MQTT_5))
     else:
@@ -231,18 +211,19 @@ def _accepted(
             session.journal.receive(session.number, packet_id)
     if not matched and state.version == MQTT_5:
         none = ReasonCode.NO_MATCHING_SUBSCRIBERS
-        answer = Puback(packet_id, none) if packet.qos == 1 else Pubrec(packet_id, none)
-        _answer(realm, state, encode(answer, MQTT_5), changes)
+        unwanted = Puback(packet_id, none) if packet.qos == 1 else Pubrec(packet_id, none)
+        answer(realm, state, encode(unwanted, MQTT_5), changes)
         return
     head = PUBACK_SUCCESS if packet.qos == 1 else PUBREC_SUCCESS
-    _answer(realm, state, head + BYTE_PAIRS[packet_id], changes)
+    answer(realm, state, head + BYTE_PAIRS[packet_id], changes)
 
 
-def _changes(realm: Realm) -> int:
+def changes_of(realm: Realm) -> int:
+    """What the Journal has noted so far; compare it later to see whether there is more."""
     return NOTHING_YET if realm.journal is None else realm.journal.changes
 
 
-def _answer(realm: Realm, state: ConnectionState, packet: bytes, changes: int) -> None:
+def answer(realm: Realm, state: ConnectionState, packet: bytes, changes: int) -> None:
     """Acknowledge: at once, or when what the Journal noted since `changes` is durable."""
     journal = realm.journal
     if journal is None:
@@ -253,30 +234,16 @@ def _answer(realm: Realm, state: ConnectionState, packet: bytes, changes: int) -
         journal.promise(state.link, packet)
 
 
-def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementRun) -> None:
-    """Take acknowledgements that came one behind the other, as if each had come by itself."""
-    session = state.session
-    assert session is not None
-    realm.counters.packets_received += len(run.packet_ids) - 1
-    packet_type = run.packet_type
-    for packet_id in run.packet_ids:
-        if packet_type == PUBREL:
-            _released(realm, state, session, packet_id)
-        elif not session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS):
-            _unexpected(session, packet_id)
-    if session.retained:
-        realm.pace(session)
-
-
 def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
     """The Client's PUBREL: its Packet Identifier is free again [MQTT-4.3.3-11] [MQTT-4.3.3-12]."""
     session = state.session
     assert session is not None
-    _released(realm, state, session, packet.packet_id)
+    released(realm, state, session, packet.packet_id)
 
 
-def _released(realm: Realm, state: ConnectionState, session: Session, packet_id: int) -> None:
-    changes = _changes(realm)
+def released(realm: Realm, state: ConnectionState, session: Session, packet_id: int) -> None:
+    """The Client has released this Packet Identifier [MQTT-4.3.3-11]."""
+    changes = changes_of(realm)
     if packet_id in session.received:
         session.received.discard(packet_id)
         session.counters.inflight_in -= 1
@@ -285,7 +252,7 @@ def _released(realm: Realm, state: ConnectionState, session: Session, packet_id:
     elif state.version == MQTT_5:
         state.link.follow(encode(Pubcomp(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND), MQTT_5))
         return
-    _answer(realm, state, PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id], changes)
+    answer(realm, state, PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id], changes)
 
 
 def puback(realm: Realm, state: ConnectionState, packet: Puback) -> None:
@@ -309,12 +276,12 @@ def _acknowledged(
     session = state.session
     assert session is not None
     if not session.acknowledged(packet_type, packet.packet_id, packet.reason_code):
-        _unexpected(session, packet.packet_id)
+        unexpected(session, packet.packet_id)
     if session.retained:
         realm.pace(session)
 
 
-def _unexpected(session: Session, packet_id: int) -> None:
+def unexpected(session: Session, packet_id: int) -> None:
     """Raise ProtocolError where a message of the other QoS is acknowledged [MQTT-4.13.1-1].
 
     An unknown Packet Identifier is let be: the message may have been given up meanwhile.

@@ -9,7 +9,7 @@ from amqtt.server.events import Events, MessageRetained
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.journal import Journal
 from amqtt.topics.retained import RetainedMessages
-from amqtt.topics.subscriptions import SubscriptionTree
+from amqtt.topics.subscriptions import SubscriptionTree, Target
 
 SYS: Final = "$SYS/"
 """What the Server says of itself is new in each life of it: it is not stored."""
@@ -54,9 +54,9 @@ class Router:
             target.subscriber.deliver(message, target)
         return len(targets)
 
-    def route_run(self, run: MessageRun) -> None:
-        """Deliver Messages of one topic that came in one go, none of them to be retained."""
-        for target in self.tree.match(run.topic):
+    def route_run(self, run: MessageRun, targets: list[Target]) -> None:
+        """Deliver Messages that came in one go and matched these, none of them to be retained."""
+        for target in targets:
             target.subscriber.deliver_run(run, target)
 
     def retain(self, message: Message) -> None:

@@ -16,12 +16,10 @@ from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.overload import DROPS_QOS_0
 from amqtt.server.publish import (
-    acknowledgements,
     has_durable_destination,
     puback,
     pubcomp,
     publish,
-    publish_run,
     pubrec,
     pubrel,
     resolved_topic,
@@ -30,6 +28,7 @@ from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
 from amqtt.server.review import review
+from amqtt.server.runs import acknowledgements, publish_run
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW, ConnectionState
 from amqtt.server.stopping import settle_wills, under_way, without_messages
@@ -103,8 +102,15 @@ VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
 """(phase, packet) → verb. What is not here is a Protocol Error [MQTT-3.1.0-1] [MQTT-3.1.0-2]."""
 
 
-def _must_wait(state: ConnectionState, packet: Arrived) -> bool:
-    """Whether the Client's Permissions want to find something out before this packet is acted on."""
+def _must_wait(state: ConnectionState, packets: list[Arrived], at: int) -> bool:
+    """Whether the Client's Permissions want to find something out before the packet at `at` is acted on.
+
+    It then waits, with those behind it. A run is asked about topic by topic, so it comes apart.
+    """
+    packet = packets[at]
+    if isinstance(packet, PublishRun) and len(packet.topics) > 1:
+        packets[at : at + 1] = [packet.take(last + 1) for last in range(len(packet.topics))]
+        packet = packets[at]
     if state.prepared is packet:
         state.prepared = None
         return False
@@ -115,13 +121,14 @@ def _must_wait(state: ConnectionState, packet: Arrived) -> bool:
         topic = packet.topic if state.version != MQTT_5 else resolved_topic(state, packet)
         state.pending = session.permissions.prepare_publish(topic)
     elif isinstance(packet, PublishRun):
-        state.pending = session.permissions.prepare_publish(packet.topic)
+        state.pending = session.permissions.prepare_publish(packet.topics[0])
     elif isinstance(packet, Subscribe):
         filters = [split_shared(request.topic_filter)[1] for request in packet.requests]
         state.pending = session.permissions.prepare_subscribe(filters)
     if state.pending is None:
         return False
     state.prepared = packet
+    state.waiting = packets[at:] + state.waiting
     return True
 
 
@@ -131,6 +138,10 @@ def _perform_usual(realm: Realm, state: ConnectionState, packet: Arrived) -> boo
         return False
     if isinstance(packet, Publish):
         publish(realm, state, packet)
+    elif isinstance(packet, PublishRun):
+        publish_run(realm, state, packet)
+    elif isinstance(packet, AcknowledgementRun):
+        acknowledgements(realm, state, packet)
     elif isinstance(packet, Puback):
         puback(realm, state, packet)
     else:
@@ -239,7 +250,13 @@ class Server:
             self._read(state, data)
 
     def _read(self, state: ConnectionState, data: bytes) -> None:
-        if self.realm.events.wants_packets or state.meter is not None:
+        events = self.realm.events
+        if (
+            events.wants_packets
+            or events.wants_messages
+            or state.meter is not None
+            or self.limits.validate_payload_format
+        ):
             self._heard(state, [*state.decoder.feed(data)])
         else:
             self._heard(state, state.decoder.feed_joined(data))
@@ -296,10 +313,11 @@ class Server:
         self.turn.congested = state.link
         self.deadlines.at(until, partial(self._go_on, state))
 
-    def _is_put_off(self, state: ConnectionState, packet: Arrived) -> bool:
-        """Whether a packet must wait: for a turn that has room for it, or for its Client's Permissions."""
-        if self._subscribing.may(packet, self.turn.now):
-            return state.asks and _must_wait(state, packet)
+    def _is_put_off(self, state: ConnectionState, packets: list[Arrived], at: int) -> bool:
+        """Whether the packet at `at` must wait: for a turn with room for it, or for Permissions."""
+        if self._subscribing.may(packets[at], self.turn.now):
+            return state.asks and _must_wait(state, packets, at)
+        state.waiting = packets[at:] + state.waiting
         state.link.paused = True
         self.turn.congested = state.link
         self._subscribing.wait(state, self.turn.now)
@@ -323,10 +341,9 @@ class Server:
                         raise ProtocolError(f"{_name(packet)} is not allowed now")
                     if realm.events.wants_packets and not isinstance(packet, PublishRun | AcknowledgementRun):
                         realm.events.tell(PacketReceived(state.client_id, packet))
-                    if self._is_put_off(state, packet):
-                        state.waiting = packets[at:] + state.waiting
+                    if self._is_put_off(state, packets, at):
                         return
-                    verb(realm, state, packet)
+                    verb(realm, state, packets[at])  # noqa: PLR1736 - a run may have come apart
                 if state.phase == CLOSED:
                     return
                 if state.pending is not None:

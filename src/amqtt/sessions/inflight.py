@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from amqtt.message import Message
+from amqtt.message import Message, MessageRun, messages_of
 from amqtt.sessions.counters import Counters
 from amqtt.topics.subscriptions import Subscriber
 from amqtt.wire.packets import PUBACK, PUBCOMP, PUBREC
@@ -39,14 +39,15 @@ RINGS_END: Final = 65_536
 class Outgoing:
     """One Application Message on its way to one Client at QoS 1 or 2.
 
-    `state` is one of the names of HANDSHAKE, `packet_id` 0 while QUEUED. `sent` says that it went
-    out on the present Network Connection, and so counts against the send quota. `number` is that of
-    its entry in the Journal, 0: it has none; `session_number` is that of the Session there.
+    `state` is one of the names of HANDSHAKE, `packet_id` 0 while QUEUED; `order` rises from one that is
+    sent to the next. `sent` says that it went out on the present Network Connection, and so counts
+    against the send quota. `number` is that of its entry in the Journal, 0: it has none;
+    `session_number` is that of the Session there.
     """
 
     __slots__ = (
-        "group", "identifiers", "message", "number", "packet_id", "qos", "retain", "sent", "session_number",
-        "state",
+        "group", "identifiers", "message", "number", "order", "packet_id", "qos", "retain", "sent",
+        "session_number", "state",
     )
 
     def __init__(
@@ -63,10 +64,32 @@ class Outgoing:
         self.identifiers = identifiers
         self.group = group
         self.packet_id = 0
+        self.order = 0
         self.state = QUEUED
         self.sent = False
         self.number = 0
         self.session_number = 0
+
+
+class OutgoingRun:
+    """Messages of one MessageRun on their way to one Client at QoS 1.
+
+    Their Packet Identifiers rise by one from `first_id` on. Those that are not acknowledged yet, `left` of
+    `count`, have this object in their slots; what needs a closer look gets an Outgoing of its own. `order`
+    is that of the first.
+    """
+
+    __slots__ = ("count", "first_id", "left", "names", "order", "publisher", "version", "wire")
+
+    def __init__(self, run: MessageRun, first_id: int, order: int) -> None:
+        self.wire = run.wire
+        self.names = run.names
+        self.version = run.version
+        self.publisher = run.publisher
+        self.count = run.count
+        self.left = run.count
+        self.first_id = first_id
+        self.order = order
 
 
 _NO_MESSAGE: Final = Message("", b"")
@@ -85,19 +108,20 @@ class Inflight:
     """
 
     __slots__ = (
-        "_counters", "_last_id", "_length", "_ring", "_to_release", "_to_resend", "maximum", "maximum_bytes",
-        "size", "unacknowledged",
+        "_counters", "_last_id", "_length", "_order", "_ring", "_to_release", "_to_resend", "maximum",
+        "maximum_bytes", "size", "unacknowledged",
     )
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._ring: list[Outgoing | None] = []
+        self._ring: list[Outgoing | OutgoingRun | None] = []
         self._length = 0
         self.maximum = 0
         self.maximum_bytes = MAXIMUM_BYTES
         self.unacknowledged = 0
         self.size = 0
         self._last_id = 0
+        self._order = 0
         self._to_resend: list[Outgoing] = []  # the last one is the next: an empty deque takes 760 bytes
         self._to_release: list[Outgoing] = []
 
@@ -107,9 +131,11 @@ class Inflight:
     @property
     def entries(self) -> dict[int, Outgoing]:
         """All of them by Packet Identifier, in sending order."""
-        last = self._last_id
-        found = [outgoing for outgoing in self._ring if outgoing is not None]
-        found.sort(key=lambda outgoing: (outgoing.packet_id - last - 1) % LAST_PACKET_ID)
+        for entry in self._ring:
+            if isinstance(entry, OutgoingRun):
+                self._unfold(entry)
+        found = [entry for entry in self._ring if isinstance(entry, Outgoing)]
+        found.sort(key=lambda outgoing: outgoing.order)
         return {outgoing.packet_id: outgoing for outgoing in found}
 
     def get(self, packet_id: int) -> Outgoing | None:
@@ -117,8 +143,28 @@ class Inflight:
         ring = self._ring
         if not ring:
             return None
-        outgoing = ring[packet_id & (len(ring) - 1)]
-        return outgoing if outgoing is not None and outgoing.packet_id == packet_id else None
+        slot = packet_id & (len(ring) - 1)
+        entry = ring[slot]
+        if isinstance(entry, OutgoingRun):
+            self._unfold(entry)
+            entry = ring[slot]
+        return entry if isinstance(entry, Outgoing) and entry.packet_id == packet_id else None
+
+    def _unfold(self, run: OutgoingRun) -> None:
+        """Give each message of a run that is not acknowledged an Outgoing of its own."""
+        ring = self._ring
+        for number, message in enumerate(messages_of(run.wire, run.version, run.publisher, run.names)):
+            packet_id = run.first_id + number
+            slot = packet_id & (len(ring) - 1)
+            if ring[slot] is run:
+                outgoing = Outgoing(message, 1, False)
+                outgoing.packet_id = packet_id
+                outgoing.order = run.order + number
+                outgoing.state = AWAITS_PUBACK
+                outgoing.sent = True
+                ring[slot] = outgoing
+                self.size += len(message.payload)
+        self.size -= len(run.wire)
 
     def _put(self, outgoing: Outgoing) -> None:
         """Give it the slot of its Packet Identifier, which is nobody else's."""
@@ -126,6 +172,8 @@ class Inflight:
             self._grow()
         self._ring[outgoing.packet_id & (len(self._ring) - 1)] = outgoing
         self._length += 1
+        self._order += 1
+        outgoing.order = self._order
 
     def _take(self, packet_id: int) -> None:
         """Empty the slot of a Packet Identifier that is in use."""
@@ -136,10 +184,13 @@ class Inflight:
     def _grow(self) -> None:
         old = self._ring
         size = max(SMALLEST_RING, 2 * len(old))
-        ring: list[Outgoing | None] = [None] * size
-        for outgoing in old:
-            if outgoing is not None:
-                ring[outgoing.packet_id & (size - 1)] = outgoing
+        ring: list[Outgoing | OutgoingRun | None] = [None] * size
+        for slot, entry in enumerate(old):
+            if isinstance(entry, OutgoingRun):
+                packet_id = entry.first_id + ((slot - entry.first_id) & (len(old) - 1))
+                ring[packet_id & (size - 1)] = entry
+            elif entry is not None:
+                ring[entry.packet_id & (size - 1)] = entry
         self._ring = ring
 
     @property
@@ -161,6 +212,50 @@ class Inflight:
         self._put(outgoing)
         self._counters.inflight_out += 1
         self._count(outgoing)
+
+    def open_run(self, run: MessageRun) -> int:
+        """Count Messages as sent at QoS 1; the first Packet Identifier, 0 when they cannot be sent as one.
+
+        They keep the Packet Identifiers that they came with, where none of these is in use: then the same
+        bytes can go to every receiver.
+        """
+        count = run.count
+        if self.unacknowledged + count > self.maximum or self.size >= self.maximum_bytes:
+            return 0
+        while 2 * (self._length + count) > len(self._ring) < RINGS_END:
+            self._grow()
+        first_id = run.first_id
+        if self._entries_at(first_id, count).count(None) < count:
+            first_id = self._last_id + 1 if self._last_id + count <= LAST_PACKET_ID else 1
+            if self._entries_at(first_id, count).count(None) < count:
+                return 0
+        self._fill(first_id, count, OutgoingRun(run, first_id, self._order + 1))
+        self._order += count
+        self._last_id = first_id + count - 1
+        self._length += count
+        self._counters.inflight_out += count
+        self.unacknowledged += count
+        self.size += len(run.wire)
+        return first_id
+
+    def _entries_at(self, first_id: int, count: int) -> list[Outgoing | OutgoingRun | None]:
+        """What is in the slots of so many Packet Identifiers."""
+        ring = self._ring
+        slot = first_id & (len(ring) - 1)
+        beyond = slot + count - len(ring)
+        return ring[slot : slot + count] if beyond <= 0 else ring[slot:] + ring[:beyond]
+
+    def _fill(self, first_id: int, count: int, entry: OutgoingRun | None) -> None:
+        """Put the entry into the slots of so many Packet Identifiers."""
+        ring = self._ring
+        entries: list[Outgoing | OutgoingRun | None] = [entry]
+        slot = first_id & (len(ring) - 1)
+        beyond = slot + count - len(ring)
+        if beyond <= 0:
+            ring[slot : slot + count] = entries * count
+        else:
+            ring[slot:] = entries * (count - beyond)
+            ring[:beyond] = entries * beyond
 
     def _count(self, outgoing: Outgoing) -> None:
         self.unacknowledged += 1
@@ -232,6 +327,10 @@ class Inflight:
         A Reason Code of 0x80 or greater (`failed`) in PUBACK or PUBREC completes it
         [MQTT-4.4.0-2].
         """
+        run = self._run_of(packet_id)
+        if run is not None and packet_type == PUBACK:
+            self._take_of_run(run, packet_id, 1)
+            return COMPLETE
         outgoing = self.get(packet_id)
         if outgoing is None:
             return QUEUED
@@ -246,17 +345,57 @@ class Inflight:
         outgoing.state = state
         return state
 
+    def acknowledge_run(self, first_id: int, count: int) -> int:
+        """Take PUBACK packets whose Packet Identifiers rise by one from this one on.
+
+        Up to one whose message is of QoS 2, of which this is the Packet Identifier; 0: there is none.
+        """
+        packet_id = first_id
+        end = first_id + count
+        while packet_id < end:
+            run = self._run_of(packet_id)
+            several = 1 if run is None else min(end, run.first_id + run.count) - packet_id
+            if run is not None and self._entries_at(packet_id, several).count(run) == several:
+                self._take_of_run(run, packet_id, several)
+                packet_id += several
+            else:
+                if self.acknowledge(PUBACK, packet_id, False) == QUEUED and self.get(packet_id) is not None:
+                    return packet_id
+                packet_id += 1
+        return 0
+
+    def _run_of(self, packet_id: int) -> OutgoingRun | None:
+        """The run to which the message with this Packet Identifier belongs; None: to none."""
+        ring = self._ring
+        if not ring:
+            return None
+        run = ring[packet_id & (len(ring) - 1)]
+        if isinstance(run, OutgoingRun) and 0 <= packet_id - run.first_id < run.count:
+            return run
+        return None
+
+    def _take_of_run(self, run: OutgoingRun, first_id: int, count: int) -> None:
+        """So many messages of a run are completely acknowledged, from this one on."""
+        self._fill(first_id, count, None)
+        run.left -= count
+        if run.left == 0:
+            self.size -= len(run.wire)
+        self._length -= count
+        self.unacknowledged -= count
+        self._counters.inflight_out -= count
+
     def resume(self, maximum: int) -> None:
         """Begin on a new Network Connection: everything unacknowledged is to be sent again, in order.
 
         [MQTT-4.4.0-1] [MQTT-4.6.0-1]
         """
+        entries = self.entries
         self.maximum = maximum
         self.unacknowledged = 0
         self.size = 0
         self._to_resend.clear()
         self._to_release = []
-        for outgoing in self.entries.values():
+        for outgoing in entries.values():
             outgoing.sent = False
             if outgoing.state == AWAITS_PUBCOMP:
                 self._to_release.append(outgoing)

@@ -17,7 +17,7 @@ from amqtt.topics.names import wildcard_levels
 from amqtt.topics.retained import RetainedCursor
 from amqtt.topics.subscriptions import Subscriber, Subscription, Target
 from amqtt.wire.encoder import encode
-from amqtt.wire.packets import LARGEST_PACKET, MQTT_5, PUBREC, Pubrel
+from amqtt.wire.packets import LARGEST_PACKET, MQTT_5, PUBACK, PUBREC, Pubrel
 from amqtt.wire.primitives import BYTE_PAIRS
 from amqtt.wire.reasons import ReasonCode
 
@@ -192,13 +192,35 @@ class Session(Subscriber):
             or target.has_no_local
             or target.identifiers
             or self.aliases is not None
-            or run.largest >= self.maximum_packet_size
-            or not (self._receives_everything or self._permissions.may_receive(run.topic))
+            or not run.fits(self.maximum_packet_size)
+            or not (self._receives_everything or self._may_receive_all(run.topics))
         ):
             super().deliver_run(run, target)
             return
-        link.send_run(run.plain(self.version), run.count)
+        if run.qos and target.qos:
+            first_id = self.inflight.open_run(run) if self._may_assure(run, target) else 0
+            if not first_id:
+                super().deliver_run(run, target)
+                return
+            packets = run.assured(first_id)
+        else:
+            packets = run.plain(self.version)
+        link.send_run(packets, run.count)
         self.counters.delivered += run.count
+
+    def _may_receive_all(self, topics: list[str]) -> bool:
+        may_receive = self._permissions.may_receive
+        return all(may_receive(topic) for topic in topics)
+
+    def _may_assure(self, run: MessageRun, target: Target) -> bool:
+        """Whether a run may be sent as one at QoS 1: nothing waits, and nothing is noted of each Message."""
+        return (
+            self.journal is None
+            and target.group is None
+            and run.is_of(self.version)
+            and not self.backlog
+            and not self.inflight.is_resending
+        )
 
     def _send_once(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:
         """Send at QoS 0: now or never [MQTT-4.3.1-1]."""
@@ -341,6 +363,22 @@ class Session(Subscriber):
                 self.journal.update(outgoing)
             self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
         return state != QUEUED
+
+    def acknowledged_run(self, first_id: int, count: int) -> int:
+        """Take PUBACK packets of success that came one behind the other, up to one that is not expected.
+
+        The Packet Identifier of that one, whose message is of the other QoS; 0: there is none.
+        """
+        if self.journal is not None:
+            for packet_id in range(first_id, first_id + count):
+                is_expected = self.acknowledged(PUBACK, packet_id, ReasonCode.SUCCESS)
+                if not is_expected and self.inflight.get(packet_id) is not None:
+                    return packet_id
+            return 0
+        unfit = self.inflight.acknowledge_run(first_id, count)
+        if self._waits:
+            self.pump()
+        return unfit
 
     @property
     def _waits(self) -> bool:

@@ -103,6 +103,17 @@ class Target:
         self.has_no_local = False
         self._remaining: Target | None = None
 
+    def is_like(self, other: "Target") -> bool:
+        """Whether both have the same Subscriber take a Message in the same way; never with No Local."""
+        return (
+            self.subscriber is other.subscriber
+            and self.qos == other.qos
+            and self.retain_as_published == other.retain_as_published
+            and self.identifiers == other.identifiers
+            and self.group is other.group
+            and not (self.has_no_local or other.has_no_local)
+        )
+
     @property
     def local(self) -> "Target | None":
         """What remains for messages that the Subscriber itself published [MQTT-3.8.3-3].
@@ -118,6 +129,20 @@ class Target:
     def local(self, remaining: "Target | None") -> None:
         self.has_no_local = True
         self._remaining = remaining
+
+
+def same_targets(some: list[Target], others: list[Target]) -> bool:
+    """Whether both are the same Subscribers, to be given a Message in the same way."""
+    if some is others:
+        return True
+    count = len(some)
+    if count != len(others):
+        return False
+    for at in range(count):
+        one, other = some[at], others[at]
+        if one is not other and not one.is_like(other):
+            return False
+    return True
 
 
 def target_of(subscriber: Subscriber, subscription: Subscription, group: Subscriber | None = None) -> Target:

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+LARGEST: Final = 256 * 1024 * 1024
+"""No packet has so many bytes, or so many of anything."""
+
 
 class PacketBounds:
     """Bounds on what one packet may hold; the packet's own size is the Decoder's."""
@@ -21,3 +24,6 @@ class PacketBounds:
 
 USUAL_BOUNDS: Final = PacketBounds()
 """Those of a Decoder that is given no others."""
+
+UNBOUNDED: Final = PacketBounds(LARGEST, LARGEST, LARGEST)
+"""For what was found to be within bounds before."""

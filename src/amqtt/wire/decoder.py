@@ -29,8 +29,9 @@ from amqtt.wire.packets import (
     Pingresp,
 )
 from amqtt.wire.primitives import variable_byte_integer_at
-from amqtt.wire.publish_packets import acknowledgement_at, publish_at, run_at
+from amqtt.wire.publish_packets import acknowledgement_at, publish_at
 from amqtt.wire.reasons import ReasonCode
+from amqtt.wire.runs import run_at
 from amqtt.wire.subscription_packets import suback_at, subscribe_at, unsuback_at, unsubscribe_at
 
 _DUP: Final = 0x08
@@ -39,7 +40,7 @@ _FIRST_BYTES: Final = frozenset(
      0xC0, 0xE0)
 )
 """What a Client's packets begin with in every version; these need no closer look once it has connected."""
-_MAKES_RUNS: Final = bytes([value in (0x30, 0x40, 0x50, 0x62, 0x70) for value in range(256)])
+_MAKES_RUNS: Final = bytes([value in (0x30, 0x32, 0x40, 0x50, 0x62, 0x70) for value in range(256)])
 """By the first byte: whether such packets may make a run."""
 _IS_USUAL: Final = bytes([value in _FIRST_BYTES for value in range(256)])
 """The same by value: 1 or 0."""
@@ -160,8 +161,8 @@ class Decoder:
             if end > size:
                 self._keep(buffer, start, end - size)
                 return
-            if joins and end < size and _MAKES_RUNS[first]:
-                run, behind = run_at(topics, buffer, start, at, end, version, maximum)
+            if joins and _MAKES_RUNS[first]:
+                run, behind = run_at(topics, buffer, start, version, maximum, bounds)
                 if run is not None:
                     packets.append(run)
                     at = behind

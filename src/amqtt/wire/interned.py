@@ -36,28 +36,26 @@ class TopicNames:
     `maximum_levels` is how many topic levels a Topic Name may have, `maximum_length` how many bytes.
     """
 
-    __slots__ = ("_known", "_last", "_last_topic", "_maximum_length", "_maximum_levels")
+    __slots__ = ("_known", "_maximum_length", "_maximum_levels")
 
     def __init__(self, maximum_levels: int = ALL_LEVELS, maximum_length: int = ALL_BYTES) -> None:
         self._maximum_levels = maximum_levels
         self._maximum_length = maximum_length
         self._known: dict[bytes, str] = {}
-        # What came last mostly comes again: to compare costs a third of a look-up.
-        self._last = b""
-        self._last_topic = ""
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def decode(self, raw: bytes) -> str:
-        """The Topic Name in `raw`: see topic_name, which it remembers; ProtocolError if it is too long."""
-        if raw == self._last:
-            return self._last_topic
-        known = self._known.get(raw)
-        if known is not None:
-            self._last = raw
-            self._last_topic = known
-            return known
+    def decode(self, field: bytes) -> str:
+        """The Topic Name in a UTF-8 Encoded String, its two bytes of length included: see topic_name.
+
+        It is remembered; ProtocolError if it is too long.
+        """
+        known = self._known.get(field)
+        return self._learn(field) if known is None else known
+
+    def _learn(self, field: bytes) -> str:
+        raw = field[2:]
         topic = topic_name(raw)
         if topic.count("/") >= self._maximum_levels:
             text = f"the Topic Name has more than {self._maximum_levels} levels"
@@ -68,5 +66,5 @@ class TopicNames:
         if len(raw) <= MAXIMUM_REMEMBERED_LENGTH:
             if len(self._known) >= MAXIMUM_REMEMBERED:
                 self._known.clear()
-            self._known[raw] = topic
+            self._known[field] = topic
         return topic

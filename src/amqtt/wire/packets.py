@@ -6,6 +6,7 @@ Codes) stays at its default, and `encode` leaves it out.
 
 from typing import Final, TypeAlias
 
+from amqtt.wire.interned import TopicNames
 from amqtt.wire.properties import Properties
 
 MQTT_3_1: Final = 3
@@ -128,20 +129,72 @@ class Publish:
 
 
 class PublishRun:
-    """PUBLISH packets that arrived one behind the other and differ in nothing but their payloads.
+    """PUBLISH packets, one or more, that arrived one behind the other and may be sent on as they arrived.
 
-    All have the same Topic Name, QoS 0, DUP 0, RETAIN 0 and no properties, so whoever is sent one of
-    them as it arrived may be sent all of them: `wire` are their bytes, `count` (2 or more) how many
-    they are, `largest` the size in bytes of the largest.
+    All have the same QoS, 0 or 1, DUP 0 and RETAIN 0, and no properties but such as are forwarded
+    unaltered. `wire` are their bytes, `count` is how many they are. At QoS 1 their Packet Identifiers rise
+    by one from `first_id` on. Those of one topic in a row make a stretch: `topics`, `sizes` (in bytes) and
+    `counts` (in packets) are those of each stretch. `names` is what the Topic Names are remembered by.
     """
 
-    __slots__ = ("count", "largest", "topic", "wire")
+    __slots__ = (
+        "_begun_at", "_begun_count", "_taken", "_taken_bytes", "_taken_packets", "count", "counts",
+        "first_id", "names", "qos", "sizes", "topics", "wire",
+    )
 
-    def __init__(self, topic: str, wire: bytes, count: int, largest: int) -> None:
-        self.topic = topic
+    def __init__(self, names: TopicNames, qos: int) -> None:
+        self.names = names
+        self.qos = qos
+        self.first_id = 0
+        self.wire = b""
+        self.count = 0
+        self.topics: list[str] = []
+        self.sizes: list[int] = []
+        self.counts: list[int] = []
+        self._begun_at = 0
+        self._begun_count = 0
+        self._taken = 0
+        self._taken_bytes = 0
+        self._taken_packets = 0
+
+    def begin(self, topic: str, at: int, count: int) -> None:
+        """A stretch of this topic begins at `at`, behind `count` packets; the one before it ends there."""
+        if self.topics:
+            self._end_stretch(at, count)
+        self.topics.append(topic)
+
+    def end(self, wire: bytes, count: int) -> None:
+        """The last stretch ends with the bytes, and so many packets."""
+        self._end_stretch(len(wire), count)
         self.wire = wire
         self.count = count
-        self.largest = largest
+
+    def _end_stretch(self, at: int, count: int) -> None:
+        self.sizes.append(at - self._begun_at)
+        self.counts.append(count - self._begun_count)
+        self._begun_at = at
+        self._begun_count = count
+
+    def take(self, last: int) -> "PublishRun":
+        """The stretches before `last` that were not taken before, as a run of their own."""
+        first = self._taken
+        topics = self.topics[first:last]
+        if len(topics) == len(self.topics):
+            return self
+        part = PublishRun(self.names, self.qos)
+        part.topics = topics
+        part.sizes = self.sizes[first:last]
+        part.counts = self.counts[first:last]
+        part.count = sum(part.counts)
+        begin = self._taken_bytes
+        end = begin + sum(part.sizes)
+        part.wire = self.wire[begin:end]
+        if self.qos:
+            part.first_id = self.first_id + self._taken_packets
+        self._taken = last
+        self._taken_bytes = end
+        self._taken_packets += part.count
+        return part
 
 
 class Puback:
@@ -191,14 +244,16 @@ class Pubcomp:
 class AcknowledgementRun:
     """PUBACK, PUBREC, PUBREL or PUBCOMP packets of success, of one type, one behind the other.
 
-    `packet_type` is theirs, `packet_ids` (2 or more) are what they acknowledge, in order.
+    `packet_type` is theirs; they acknowledge `count` packets, 2 or more, whose Packet Identifiers rise by
+    one from `first_id` on.
     """
 
-    __slots__ = ("packet_ids", "packet_type")
+    __slots__ = ("count", "first_id", "packet_type")
 
-    def __init__(self, packet_type: int, packet_ids: list[int]) -> None:
+    def __init__(self, packet_type: int, first_id: int, count: int) -> None:
         self.packet_type = packet_type
-        self.packet_ids = packet_ids
+        self.first_id = first_id
+        self.count = count
 
 
 class SubscriptionRequest:

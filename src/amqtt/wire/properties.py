@@ -3,7 +3,7 @@
 from typing import Final
 
 from amqtt.wire.bounds import USUAL_BOUNDS, PacketBounds
-from amqtt.wire.errors import MalformedPacket, ProtocolError
+from amqtt.wire.errors import MalformedPacket, PeerError, ProtocolError
 from amqtt.wire.primitives import (
     MAXIMUM_VARIABLE_BYTE_INTEGER,
     binary_at,
@@ -18,6 +18,9 @@ from amqtt.wire.reasons import ReasonCode
 
 MAXIMUM_SUBSCRIPTION_IDENTIFIERS: Final = 65_536
 """Subscription Identifiers of one PUBLISH; without a bound, each two bytes would become an object."""
+
+RESERVED_NAMES: Final = "amqtt-"
+"""How the names of those User Properties begin, in capitals or not, that only this Server may set."""
 
 
 class Properties:
@@ -76,6 +79,15 @@ _SETTINGS: Final = (_CONNECT, _CONNACK)
 _AUTHENTICATION: Final = (_CONNECT, _CONNACK, _AUTH)
 _RESPONSES: Final = (_CONNACK, 4, 5, 6, 7, 9, 11, _DISCONNECT, _AUTH)
 _ALL: Final = (WILL, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15)
+
+
+_PAYLOAD_FORMAT_INDICATOR: Final = 0x01
+_CONTENT_TYPE: Final = 0x03
+_RESPONSE_TOPIC: Final = 0x08
+_CORRELATION_DATA: Final = 0x09
+_USER_PROPERTY: Final = 0x26
+_UNALTERED: Final = (_PAYLOAD_FORMAT_INDICATOR, _CONTENT_TYPE, _RESPONSE_TOPIC, _CORRELATION_DATA)
+"""What a PUBLISH bears at most once, and every receiver is sent as it came; beside User Properties."""
 
 
 class Property:
@@ -199,6 +211,56 @@ def _fill(
         properties.user_properties = tuple(pairs)
     if identifiers:
         properties.subscription_identifiers = tuple(identifiers)
+
+
+def unaltered_properties_at(buffer: bytes, at: int, end: int, bounds: PacketBounds) -> int:
+    """Where the Properties of a PUBLISH at `at` end, if it may be sent on with them as they are; else 0.
+
+    Every rule of decode_properties holds. Whatever breaks one needs a closer look, and so does what does
+    not travel unaltered: Topic Alias, Subscription Identifier, Message Expiry Interval, and User
+    Properties whose names are ours.
+    """
+    try:
+        length, at = variable_byte_integer_at(buffer, at, end)
+        stop = at + length
+        return stop if stop <= end and _are_unaltered(buffer, at, stop, bounds) else 0
+    except PeerError:
+        return 0
+
+
+def _are_unaltered(buffer: bytes, at: int, end: int, bounds: PacketBounds) -> bool:
+    seen = 0
+    pairs = 0
+    pair_bytes = 0
+    while at < end:
+        identifier = buffer[at]
+        start = at
+        if identifier == _USER_PROPERTY:
+            name, _, at = string_pair_at(buffer, at + 1, end)
+            pairs += 1
+            pair_bytes += at - start
+            if is_reserved(name):
+                return False
+            continue
+        if seen >> identifier & 1 or identifier not in _UNALTERED:
+            return False
+        seen |= 1 << identifier
+        if identifier == _PAYLOAD_FORMAT_INDICATOR:
+            number, at = byte_at(buffer, at + 1, end)
+            if number > 1:
+                return False
+        elif identifier == _CORRELATION_DATA:
+            _, at = binary_at(buffer, at + 1, end)
+        else:
+            text, at = string_at(buffer, at + 1, end)
+            if identifier == _RESPONSE_TOPIC:
+                _check_response_topic(text)
+    return pairs <= bounds.maximum_user_properties and pair_bytes <= bounds.maximum_user_property_bytes
+
+
+def is_reserved(name: str) -> bool:
+    """Whether only this Server may set a User Property of this name."""
+    return name[: len(RESERVED_NAMES)].lower() == RESERVED_NAMES
 
 
 def _too_much(limit: str) -> ProtocolError:

@@ -1,0 +1,161 @@
+"""Whatever arrives together has the outcome that it has packet by packet."""
+
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Permissions
+from amqtt.wire.encoder import encode
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Packet, Puback, Publish
+from support.bench_server import Bench, BenchClient
+from support.packet_cases import described, properties_of
+
+
+class Choosy(Permissions):
+    """May not publish to one topic, nor receive another."""
+
+    def may_publish(self, topic: str, retain: bool) -> bool:
+        return topic != "t/unwritten"
+
+    def may_receive(self, topic: str) -> bool:
+        return topic != "t/unread"
+
+
+class Door(Authenticator):
+    def authenticate(self, request: ConnectRequest) -> Answer:
+        return Accepted(Choosy() if request.client_id.startswith("choosy") else Permissions())
+
+
+@dataclass
+class Kind:
+    """A receiver: how it connects, and what it subscribes to."""
+
+    version: int
+    topic_filter: str
+    qos: int
+    connect: dict[str, object]
+    subscribe: dict[str, object]
+
+
+RECEIVERS = {
+    "older": Kind(MQTT_3_1_1, "t/#", 1, {}, {}),
+    "newer": Kind(MQTT_5, "t/#", 1, {}, {}),
+    "another": Kind(MQTT_5, "#", 1, {}, {}),
+    "of one topic": Kind(MQTT_5, "t/a", 1, {}, {}),
+    "at QoS 0": Kind(MQTT_3_1_1, "t/+", 0, {}, {}),
+    "at QoS 2": Kind(MQTT_5, "t/+", 2, {}, {}),
+    "with aliases": Kind(MQTT_5, "t/#", 1, {"topic_alias_maximum": 2}, {}),
+    "with an identifier": Kind(MQTT_5, "t/#", 1, {}, {"identifier": 7}),
+    "of small packets": Kind(MQTT_5, "t/#", 1, {"maximum_packet_size": 40}, {}),
+    "a few at a time": Kind(MQTT_5, "t/#", 1, {"receive_maximum": 3}, {}),
+    "choosy": Kind(MQTT_5, "t/#", 1, {}, {}),
+    "shared 1": Kind(MQTT_5, "$share/g/t/#", 1, {}, {}),
+    "shared 2": Kind(MQTT_3_1_1, "$share/g/t/#", 1, {}, {}),
+}
+TOPICS = ["t/a", "t/b", "t/unread", "t/unwritten", "nobody", "$t"]
+PROPERTIES = [
+    None, properties_of(content_type="t"), properties_of(user_properties=(("a", "b"),) * 2),
+    properties_of(message_expiry_interval=100), properties_of(payload_format_indicator=1),
+]
+packets = st.builds(
+    Publish, st.sampled_from(TOPICS), st.binary(max_size=30), st.sampled_from([0, 0, 1, 1, 1, 2]),
+    st.sampled_from([False] * 9 + [True]), properties=st.sampled_from(PROPERTIES),
+)
+rounds = st.lists(st.lists(packets, min_size=1, max_size=12), min_size=1, max_size=4)
+
+
+class House:
+    """A Server, a publisher and all RECEIVERS, the publisher among them."""
+
+    def __init__(self, publisher: str, version: int, at_once: bool) -> None:
+        self.bench = Bench(Door())
+        self.version = version
+        self.at_once = at_once
+        self.clients = {
+            name: self.bench.connected(
+                name, kind.version, clean_start=False, **self.lasting(kind), **kind.connect
+            )
+            for name, kind in RECEIVERS.items()
+        }
+        for name, kind in RECEIVERS.items():
+            self.clients[name].subscribe(kind.topic_filter, kind.qos, **kind.subscribe)
+        self.publisher = self.clients[publisher] = self.bench.connected(publisher, version)
+        self.publisher.subscribe("t/b", 1, **({"no_local": True} if version == MQTT_5 else {}))
+        self.seen: dict[str, list[object]] = {name: [] for name in self.clients}
+        self.numbers: dict[str, list[int]] = {name: [] for name in self.clients}
+
+    def lasting(self, kind: Kind) -> dict[str, object]:
+        return {"session_expiry_interval": 1000} if kind.version == MQTT_5 else {}
+
+    def say(self, client: BenchClient, some: list[Packet]) -> None:
+        parts = [encode(packet, client.version) for packet in some]
+        for part in [b"".join(parts)] if self.at_once else parts:
+            client.send(part)
+
+    def publish(self, some: list[Publish]) -> None:
+        several: list[Packet] = []
+        for number, each in enumerate(some, 1):
+            given = each.properties if self.version == MQTT_5 else None
+            packet_id = number if each.qos else 0
+            several.append(
+                Publish(each.topic, each.payload, each.qos, each.retain, False, packet_id, given)
+            )
+        self.say(self.publisher, several)
+
+    def read(self) -> None:
+        """See what all have got; a Packet Identifier is any that is not in use."""
+        for name, client in self.clients.items():
+            for packet in client.received():
+                if isinstance(packet, Publish) and packet.qos:
+                    assert packet.packet_id not in self.numbers[name]
+                    self.numbers[name].append(packet.packet_id)
+                    packet.packet_id = len(self.numbers[name])
+                self.seen[name].append(described(packet))
+
+    def acknowledge(self, share: int) -> None:
+        """Everybody acknowledges a part of what it has."""
+        for name, client in self.clients.items():
+            mine = self.numbers[name]
+            count = len(mine) * share // 4
+            if RECEIVERS.get(name, RECEIVERS["newer"]).qos == 1:
+                self.numbers[name] = mine[count:]
+                self.say(client, [Puback(packet_id) for packet_id in mine[:count]])
+
+    def come_back(self) -> None:
+        """All that were not acknowledged are sent again, to whoever takes its Session over."""
+        for name, kind in RECEIVERS.items():
+            if kind.qos == 1 and kind.version == MQTT_5:
+                self.numbers[name] = []
+                self.clients[name] = client = self.bench.client(kind.version)
+                client.connect(name, clean_start=False, **self.lasting(kind), **kind.connect)
+
+    def outcome(self) -> object:
+        assert self.bench.faults == []
+        counters = self.bench.server.counters
+        counted = {name: getattr(counters, name) for name in dir(counters) if name[0] != "_"}
+        counted.pop("bytes_received")
+        return self.seen, counted, {name: len(each) for name, each in self.numbers.items()}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    publisher=st.sampled_from(["choosy publisher", "publisher"]),
+    version=st.sampled_from([MQTT_3_1_1, MQTT_5]),
+    published=rounds,
+    shares=st.lists(st.integers(0, 4), min_size=4, max_size=4),
+)
+def test_packets_that_arrive_together_do_what_they_do_one_by_one(
+    publisher: str, version: int, published: list[list[Publish]], shares: list[int]
+) -> None:
+    houses = [House(publisher, version, at_once) for at_once in (True, False)]
+    for some, share in zip(published, shares, strict=False):
+        for house in houses:
+            house.publish(some)
+            house.read()
+            house.acknowledge(share)
+            house.read()
+    for house in houses:
+        house.come_back()
+        house.read()
+    assert houses[0].outcome() == houses[1].outcome()
