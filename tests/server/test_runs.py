@@ -82,7 +82,7 @@ class House:
             self.clients[name].subscribe(kind.topic_filter, kind.qos, **kind.subscribe)
         self.publisher = self.clients[publisher] = self.bench.connected(publisher, version)
         self.publisher.subscribe("t/b", 1, **({"no_local": True} if version == MQTT_5 else {}))
-        self.seen: dict[str, list[object]] = {name: [] for name in self.clients}
+        self.seen: dict[tuple[str, type[Packet]], list[object]] = {}
         self.numbers: dict[str, list[int]] = {name: [] for name in self.clients}
 
     def lasting(self, kind: Kind) -> dict[str, object]:
@@ -111,7 +111,8 @@ class House:
                     assert packet.packet_id not in self.numbers[name]
                     self.numbers[name].append(packet.packet_id)
                     packet.packet_id = len(self.numbers[name])
-                self.seen[name].append(described(packet))
+                # Acknowledgements may overtake messages; each kind keeps its order [MQTT-4.6.0-2].
+                self.seen.setdefault((name, type(packet)), []).append(described(packet))
 
     def acknowledge(self, share: int) -> None:
         """Everybody acknowledges a part of what it has."""
