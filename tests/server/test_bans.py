@@ -92,8 +92,8 @@ def test_meters_of_addresses_are_bounded() -> None:
 def test_other_limits_count_from_then_on_and_who_is_banned_stays_so() -> None:
     bans = Bans(Limits(maximum_failed_logins=1))
     peer, packet = Peer("192.0.2.1"), Connect("c", username="u")
-    assert bans.failed(peer, packet, 0.0)
+    assert bans.failed(peer, packet, None, 0.0)
     bans.adopt(Limits(maximum_failed_logins=0, maximum_connection_rate=1, ban_time=1.0))
     assert bans.refusal(peer, packet, 0.0)[1] == "maximum_failed_logins"
     assert bans.refusal(peer, packet, 0.0)[1] == "maximum_connection_rate"
-    assert not bans.failed(Peer("192.0.2.2"), packet, 0.0)
+    assert not bans.failed(Peer("192.0.2.2"), packet, None, 0.0)

@@ -57,7 +57,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         _tell_offered(realm, session, packet, topic)
     refusal = _refusal(realm, session, packet, topic)
     if refusal:
-        _refused(realm, state, packet, refusal)
+        refused(realm, state, packet, refusal)
         return
     journal = realm.journal
     if journal is not None and journal.failing and needs_store(realm, session, packet, topic):
@@ -176,7 +176,7 @@ def _refusal(realm: Realm, session: Session, packet: Publish, topic: str) -> int
     return 0
 
 
-def _refused(realm: Realm, state: ConnectionState, packet: Publish, reason_code: int) -> None:
+def refused(realm: Realm, state: ConnectionState, packet: Publish, reason_code: int) -> None:
     """Drop it; an MQTT 5.0 Client is told, the others get the normal acknowledgement.
 
     [MQTT-3.3.5-2 of 3.1.1]

@@ -3,7 +3,16 @@
 from typing import Final
 
 from amqtt.message import MessageRun
-from amqtt.server.publish import PUBACK_SUCCESS, answer, changes_of, press, publish, released, unexpected
+from amqtt.server.publish import (
+    PUBACK_SUCCESS,
+    answer,
+    changes_of,
+    press,
+    publish,
+    refused,
+    released,
+    unexpected,
+)
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.session import Session
@@ -62,10 +71,11 @@ def _publish_part(
     """Route what of a run has the same receivers, and acknowledge it."""
     session = state.session
     assert session is not None
-    if targets is None:
-        _publish_each(realm, state, part)
-        return
     realm.counters.published += part.count
+    if targets is None:
+        for packet in packets_of(part.wire, state.version, part.names):
+            refused(realm, state, packet, ReasonCode.NOT_AUTHORIZED)
+        return
     journal = realm.journal
     changes = changes_of(realm)
     realm.router.route_run(MessageRun(part, state.version, session.client_id), targets)

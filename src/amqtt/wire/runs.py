@@ -62,12 +62,29 @@ def _publishes_at(
                 break
             run.begin(topic, stop - start, count)
             topic_field = field
+        elif not qos:
+            payload_at = behind + len(properties) if version == MQTT_5 else behind
+            alike = _alike_behind(buffer, stop, payload_at, end)
+            count += alike
+            end += alike * (end - stop)
         count += 1
         stop = end
     if not count:
         return None, start
     run.end(buffer[start:stop], count)
     return run, stop
+
+
+def _alike_behind(buffer: bytes, start: int, payload_at: int, end: int) -> int:
+    """How many packets follow that differ from the one from `start` to `end` in their payloads alone."""
+    head = buffer[start:payload_at]
+    width = payload_at - start
+    length = end - start
+    last = len(buffer) - length
+    at = end
+    while at <= last and buffer[at : at + width] == head:
+        at += length
+    return (at - end) // length
 
 
 def _behind_identifier(run: PublishRun, count: int, buffer: bytes, at: int, end: int) -> int:
