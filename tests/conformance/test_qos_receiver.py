@@ -44,6 +44,31 @@ async def test_qos_1_is_acknowledged_with_its_packet_identifier(
     assert await payloads(subscriber) == [b"x"]
 
 
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize(("qos", "answer"), [(1, Puback), (2, Pubrec)])
+def test_a_publisher_is_answered_before_it_is_sent_its_own_message(
+    version: int, qos: int, answer: type[Puback | Pubrec]
+) -> None:
+    """The standard leaves the order open; programs that wait for one and then for the other do not."""
+    client = Bench().connected("both", version)
+    client.subscribe("#", 2)
+    for n in (1, 2):
+        client.send(Publish("a", b"%d" % n, qos, packet_id=n))
+        first, own = client.received()
+        assert isinstance(first, answer)
+        assert first.packet_id == n
+        assert isinstance(own, Publish)
+        assert own.payload == b"%d" % n
+
+
+def test_a_publisher_of_many_at_once_is_answered_before_it_is_sent_them() -> None:
+    client = Bench().connected("both")
+    client.subscribe("#", 2)
+    client.send(*[Publish("a", b"%d" % n, 1, packet_id=n) for n in (1, 2)])
+    kinds = [type(packet) for packet in client.received()]
+    assert kinds == [Puback, Puback, Publish, Publish]
+
+
 @ALL_VERSIONS
 @pytest.mark.parametrize("dup", [False, True])
 @pytest.mark.mqtt5("4.3.2-5")

@@ -64,12 +64,17 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         _cannot_keep(realm, state, packet)
         return
     changes = NOTHING_YET if journal is None else journal.changes
+    link = state.link
+    before = len(link.chunks)
     message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
     matched = realm.router.route(message)
     if events.wants_messages:
         events.tell(MessagePublished(session.client_id, message))
     if packet.qos:
+        behind = len(link.chunks)
         _accepted(realm, state, session, packet, matched, changes)
+        if before < behind < len(link.chunks):
+            link.bring_forward(before)
     if journal is not None and journal.changes != changes:
         press(realm, state, journal)
 

@@ -78,9 +78,14 @@ def _publish_part(
         return
     journal = realm.journal
     changes = changes_of(realm)
+    link = state.link
+    before = len(link.chunks)
     realm.router.route_run(MessageRun(part, state.version, session.client_id), targets)
     if part.qos:
+        behind = len(link.chunks)
         _accepted_run(realm, state, part, len(targets), changes)
+        if before < behind == len(link.chunks) - 1:
+            link.bring_forward(before)
     if journal is not None and journal.changes != changes:
         press(realm, state, journal)
 

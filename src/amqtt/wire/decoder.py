@@ -31,7 +31,7 @@ from amqtt.wire.packets import (
 from amqtt.wire.primitives import variable_byte_integer_at
 from amqtt.wire.publish_packets import acknowledgement_at, publish_at
 from amqtt.wire.reasons import ReasonCode
-from amqtt.wire.runs import run_at
+from amqtt.wire.runs import has_properties, run_at
 from amqtt.wire.subscription_packets import suback_at, subscribe_at, unsuback_at, unsubscribe_at
 
 _DUP: Final = 0x08
@@ -161,7 +161,10 @@ class Decoder:
             if end > size:
                 self._keep(buffer, start, end - size)
                 return
-            if joins and _MAKES_RUNS[first]:
+            # A run of one costs more than the packet by itself, but for Properties that stay as they are.
+            if joins and _MAKES_RUNS[first] and (
+                end < size or (version == MQTT_5 and has_properties(buffer, first, at, end))
+            ):
                 run, behind = run_at(topics, buffer, start, version, maximum, bounds)
                 if run is not None:
                     packets.append(run)

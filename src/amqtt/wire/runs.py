@@ -22,6 +22,17 @@ def run_at(
     return _acknowledgements_at(buffer, start)
 
 
+def has_properties(buffer: bytes, first: int, at: int, end: int) -> bool:
+    """Whether the packet of MQTT 5.0 that begins with the byte `first` is a PUBLISH with Properties.
+
+    `at` is where its fixed header ends. What is malformed has none.
+    """
+    if first >> 4 != PUBLISH or at + 2 > end:
+        return False
+    behind = at + 2 + (buffer[at] << 8 | buffer[at + 1]) + (2 if first & 0x06 else 0)
+    return behind < end and buffer[behind] != 0
+
+
 def _publishes_at(
     topics: TopicNames, buffer: bytes, start: int, version: int, maximum: int, bounds: PacketBounds
 ) -> tuple[PublishRun | None, int]:
