@@ -169,7 +169,7 @@ class Paho:
     def lose(self) -> None:
         """Break the Network Connection without a DISCONNECT."""
         connected = self.client.socket()
-        assert connected is not None
+        assert isinstance(connected, socket.socket)
         connected.shutdown(socket.SHUT_RDWR)
         self.expect_closed()
 
