@@ -229,7 +229,7 @@ def test_without_request_problem_information_only_a_publish_has_user_properties(
     client.send(Pubrec(1, 0, properties(user_properties=pairs, reason_string="why")))
     packets = client.received()
     kinds = [type(packet) for packet in packets]
-    assert kinds == [Unsuback, Puback, Pubrec, Pubcomp, Publish, Pubrec, Pubrel]
+    assert kinds == [Unsuback, Puback, Pubrec, Pubcomp, Pubrec, Publish, Pubrel]
     for packet in packets:
         given = packet.properties  # type: ignore[union-attr]
         if isinstance(packet, Publish):

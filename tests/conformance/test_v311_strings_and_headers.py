@@ -125,8 +125,8 @@ async def test_what_the_server_sends_is_in_every_byte_as_the_standard_prints_it(
     assert await speaker.read_to_end() == b"".join([
         ACCEPTED,
         b"\x90\x03\x00\x01\x02",  # SUBACK
-        b"\x34\x06\x00\x01a\x00\x01x",  # PUBLISH, QoS 2, DUP 0, RETAIN 0, Packet Identifier 1
         b"\x50\x02\x00\x07",  # PUBREC
+        b"\x34\x06\x00\x01a\x00\x01x",  # PUBLISH, QoS 2, DUP 0, RETAIN 0, Packet Identifier 1
         b"\x70\x02\x00\x07",  # PUBCOMP
         b"\x62\x02\x00\x01",  # PUBREL
         b"\xb0\x02\x12\x34",  # UNSUBACK
@@ -271,5 +271,5 @@ async def test_a_violation_of_one_client_touches_no_other(client, version):
     bystander.send(Pingreq())
     bystander.publish("a", b"still here", 2)
     assert [type(packet).__name__ for packet in [await bystander.receive() for _ in range(3)]] == [
-        "Pingresp", "Publish", "Pubrec",
+        "Pingresp", "Pubrec", "Publish",
     ]

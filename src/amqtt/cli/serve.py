@@ -64,7 +64,6 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     stop = asyncio.Event()
     on_first_signal(stop.set, end_now)
     broker = Broker(config)
-    logger.info("%s", version_line())
     broker.keep_in(state_file())
     broker.listen_on(by_listener(inherited_sockets(), broker.config.listeners))
     reloading = Reloading(broker, config)
@@ -75,8 +74,7 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     try:
         collect_seldom()
         notify(READY)
-        if on_terminal():
-            logger.info("Ctrl-C stops it")
+        logger.info("%s%s", version_line(), "; Ctrl-C stops it" if on_terminal() else "")
         beside = [asyncio.create_task(work) for work in _beside(reloading, watch)]
         await stop.wait()
         for task in beside:

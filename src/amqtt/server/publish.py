@@ -280,16 +280,6 @@ def _acknowledged(
 ) -> None:
     session = state.session
     assert session is not None
-    if not session.acknowledged(packet_type, packet.packet_id, packet.reason_code):
-        unexpected(session, packet.packet_id)
+    session.acknowledged(packet_type, packet.packet_id, packet.reason_code)
     if session.retained:
         realm.pace(session)
-
-
-def unexpected(session: Session, packet_id: int) -> None:
-    """Raise ProtocolError where a message of the other QoS is acknowledged [MQTT-4.13.1-1].
-
-    An unknown Packet Identifier is let be: the message may have been given up meanwhile.
-    """
-    if session.inflight.get(packet_id) is not None:
-        raise ProtocolError("an acknowledgement does not fit the QoS of its message")

@@ -11,7 +11,6 @@ from amqtt.server.publish import (
     publish,
     refused,
     released,
-    unexpected,
 )
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
@@ -114,14 +113,12 @@ def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementR
     realm.counters.packets_received += run.count - 1
     packet_type = run.packet_type
     if packet_type == PUBACK:
-        unfit = session.acknowledged_run(run.first_id, run.count)
-        if unfit:
-            unexpected(session, unfit)
+        session.acknowledged_run(run.first_id, run.count)
     else:
         for packet_id in range(run.first_id, run.first_id + run.count):
             if packet_type == PUBREL:
                 released(realm, state, session, packet_id)
-            elif not session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS):
-                unexpected(session, packet_id)
+            else:
+                session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS)
     if session.retained:
         realm.pace(session)

@@ -345,11 +345,8 @@ class Inflight:
         outgoing.state = state
         return state
 
-    def acknowledge_run(self, first_id: int, count: int) -> int:
-        """Take PUBACK packets whose Packet Identifiers rise by one from this one on.
-
-        Up to one whose message is of QoS 2, of which this is the Packet Identifier; 0: there is none.
-        """
+    def acknowledge_run(self, first_id: int, count: int) -> None:
+        """Take PUBACK packets whose Packet Identifiers rise by one from this one on."""
         packet_id = first_id
         end = first_id + count
         while packet_id < end:
@@ -359,10 +356,8 @@ class Inflight:
                 self._take_of_run(run, packet_id, several)
                 packet_id += several
             else:
-                if self.acknowledge(PUBACK, packet_id, False) == QUEUED and self.get(packet_id) is not None:
-                    return packet_id
+                self.acknowledge(PUBACK, packet_id, False)
                 packet_id += 1
-        return 0
 
     def _run_of(self, packet_id: int) -> OutgoingRun | None:
         """The run to which the message with this Packet Identifier belongs; None: to none."""

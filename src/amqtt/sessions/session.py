@@ -345,10 +345,7 @@ class Session(Subscriber):
     # -- what follows
 
     def acknowledged(self, packet_type: int, packet_id: int, reason_code: int) -> bool:
-        """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when it was not expected.
-
-        Its Packet Identifier is unknown then, or its message is of the other QoS.
-        """
+        """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
         outgoing = None if self.journal is None else self.inflight.get(packet_id)
         state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
         if state == COMPLETE:
@@ -357,28 +354,20 @@ class Session(Subscriber):
             if self._waits:
                 self.pump()
         elif packet_type == PUBREC and reason_code < 0x80:
-            if state == QUEUED and self.inflight.get(packet_id) is not None:
-                return False
             if outgoing is not None and self.journal is not None:
                 self.journal.update(outgoing)
             self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
         return state != QUEUED
 
-    def acknowledged_run(self, first_id: int, count: int) -> int:
-        """Take PUBACK packets of success that came one behind the other, up to one that is not expected.
-
-        The Packet Identifier of that one, whose message is of the other QoS; 0: there is none.
-        """
+    def acknowledged_run(self, first_id: int, count: int) -> None:
+        """Take PUBACK packets of success that came one behind the other."""
         if self.journal is not None:
             for packet_id in range(first_id, first_id + count):
-                is_expected = self.acknowledged(PUBACK, packet_id, ReasonCode.SUCCESS)
-                if not is_expected and self.inflight.get(packet_id) is not None:
-                    return packet_id
-            return 0
-        unfit = self.inflight.acknowledge_run(first_id, count)
+                self.acknowledged(PUBACK, packet_id, ReasonCode.SUCCESS)
+            return
+        self.inflight.acknowledge_run(first_id, count)
         if self._waits:
             self.pump()
-        return unfit
 
     @property
     def _waits(self) -> bool:
