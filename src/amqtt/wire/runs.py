@@ -126,7 +126,9 @@ def _topic(topics: TopicNames, field: bytes) -> str:
 
 def _properties_at(buffer: bytes, at: int, end: int, bounds: PacketBounds) -> bytes:
     """The Properties at `at`, with their length, if they are forwarded unaltered; else b""."""
-    return buffer[at : unaltered_properties_at(buffer, at, end, bounds)]
+    stop = unaltered_properties_at(buffer, at, end, bounds)
+    # Compiled, a slice that would end before it begins is a fault.
+    return buffer[at:stop] if stop else b""
 
 
 def packets_of(wire: bytes, version: int, topics: TopicNames) -> list[Publish]:
