@@ -104,11 +104,11 @@ class StoredServerAndModel(ServerAndModel):
             given += [e.message.payload for e in sent if e.qos == 2 and e.number > self.last_number]
         return given
 
-    def chosen(self, payload: bytes, members: list[str]) -> str:
+    def chosen(self, model: ModelBroker, payload: bytes, members: list[str]) -> str:
         """Who had it and has left since had it first: it was passed on in the order in which they left."""
         sessions = self.bench.server.realm.sessions
         gone = [each for each in self.leaving if each in members and each not in sessions]
-        return super().chosen(payload, gone + [each for each in members if each not in gone])
+        return super().chosen(model, payload, gone + [each for each in members if each not in gone])
 
     @rule(down=downtimes, return_=returning, acknowledges=acknowledging)
     def shut_down(self, down: int, return_: bool, acknowledges: str) -> None:

@@ -91,7 +91,7 @@ class ModelBroker:
     that it is not known whether it was sent before a crash.
     """
 
-    def __init__(self, choose: Callable[[bytes, list[str]], str]) -> None:
+    def __init__(self, choose: "Callable[[ModelBroker, bytes, list[str]], str]") -> None:
         self.choose = choose
         self.now = 0.0
         self.last_kept = 0
@@ -309,7 +309,7 @@ class ModelBroker:
         takers = takers or [c for c, each in members.items() if min(message.qos, each.qos)]
         if not takers:
             return
-        chosen = self.choose(message.payload, takers)
+        chosen = self.choose(self, message.payload, takers)
         assert chosen in takers
         each = members[chosen]
         identifiers = (each.identifier,) if each.identifier else ()

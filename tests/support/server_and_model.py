@@ -70,10 +70,10 @@ class ServerAndModel(RuleBasedStateMachine):
 
     # -- what the Server did, and whether that is what the model says
 
-    def chosen(self, payload: bytes, members: list[str]) -> str:
+    def chosen(self, model: ModelBroker, payload: bytes, members: list[str]) -> str:
         """The member that the Server gave one copy more than the model knows of."""
         for client_id in members:
-            if self.given(client_id).count(payload) > self.model.copies(client_id, payload):
+            if self.given(client_id).count(payload) > model.copies(client_id, payload):
                 return client_id
         raise AssertionError(f"no member of the group was given {payload!r}")
 
@@ -385,11 +385,14 @@ class ServerAndModel(RuleBasedStateMachine):
         self.compare()
 
 
-def in_turn(sent: list[Sent]) -> tuple[list[bytes], list[bytes]]:
-    """The payloads in their order, those at QoS 0 and the others apart; two copies of one count once."""
-    assured = [payload for payload, _ in groupby(each[0] for each in sent if each[2])]
-    return [payload for payload, _ in groupby(each[0] for each in sent if not each[2])], assured
+def in_turn(sent: list[Sent]) -> list[list[bytes]]:
+    """The payloads in their order, those of each QoS apart; two copies of one count once.
 
+    The order of messages is one for each QoS [MQTT-4.6.0-5]. After a crash a QoS 2 message that was sent
+    comes before one of QoS 1: that this was sent before, too, is not on the disk.
+    """
+    by_qos = [[each[0] for each in sent if each[2] == qos] for qos in (0, 1, 2)]
+    return [[payload for payload, _ in groupby(payloads)] for payloads in by_qos]
 
 
 def unlimited(sent: Sent) -> Sent:
