@@ -1,7 +1,7 @@
 """What the embedding program can catch, and the names of errors that aMQTT's users catch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class AMQTTError(Exception):
@@ -12,8 +12,7 @@ class BrokerError(AMQTTError):
     """A Broker cannot be configured, started or used as asked; the text says what to change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(NamedTuple):
     """One thing that is wrong with a configuration; line and column count from 1, 0: not known."""
 
     text: str

@@ -4,13 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from amqtt.abc import Authenticator
-from amqtt.access.acl import AccessControlList
 from amqtt.access.anonymous import Anonymous
 from amqtt.access.authenticators import Authenticators
-from amqtt.access.mosquitto_acl import MosquittoAcl
 from amqtt.access.policy import Policy, TopicCheck
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
-from amqtt.access.taboo import Taboo
 from amqtt.errors import BrokerError
 
 Part = TypeVar("Part")
@@ -73,16 +70,22 @@ def _scram(settings: AuthSettings) -> Authenticator:
 
 
 def _acl(settings: TopicCheckSettings) -> TopicCheck:
+    from amqtt.access.acl import AccessControlList
+
     return AccessControlList(settings.acl or {}, settings.publish_acl, settings.receive_acl)
 
 
 def _acl_file(settings: TopicCheckSettings) -> TopicCheck:
     if settings.acl_file is None:
         raise BrokerError("topic-check.plugins: topic_acl_file needs topic-check.acl-file")
+    from amqtt.access.mosquitto_acl import MosquittoAcl
+
     return MosquittoAcl.from_file(settings.acl_file)
 
 
 def _taboo(_settings: TopicCheckSettings) -> TopicCheck:
+    from amqtt.access.taboo import Taboo
+
     return Taboo()
 
 

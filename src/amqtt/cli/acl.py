@@ -3,17 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amqtt.abc import ConnectRequest, Peer
-from amqtt.access.assembly import TOPIC_CHECKS
-from amqtt.access.policy import CheckedPermissions
 from amqtt.cli.check import Json, read
-from amqtt.config import Config
 from amqtt.errors import BrokerError
 from amqtt.topics.names import split_shared, topic_filter_fault, topic_name_fault
+
+if TYPE_CHECKING:
+    from amqtt.config import Config
 
 app = typer.Typer(
     help="Try the topic rules of a configuration.", no_args_is_help=True, rich_markup_mode=None
@@ -85,12 +84,16 @@ def try_rules(
         raise typer.Exit(REFUSED)
 
 
-def decide(config: Config, user: str | None, client_id: str, asked: list[tuple[str, str]]) -> list[Verdict]:
+def decide(config: "Config", user: str | None, client_id: str, asked: list[tuple[str, str]]) -> list[Verdict]:
     """What the topic rules of the configuration say of these actions and topics."""
     return [_verdict(config, user, client_id, action, topic) for action, topic in asked]
 
 
-def _verdict(config: Config, user: str | None, client_id: str, action: str, topic: str) -> Verdict:
+def _verdict(config: "Config", user: str | None, client_id: str, action: str, topic: str) -> Verdict:
+    from amqtt.abc import ConnectRequest, Peer
+    from amqtt.access.assembly import TOPIC_CHECKS
+    from amqtt.access.policy import CheckedPermissions
+
     if action == "publish" and topic.startswith("$"):
         return Verdict(action, topic, False, ("no Client publishes to $…",))
     if not config.topic_check.enabled:

@@ -4,22 +4,16 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
-from amqtt.broker import Broker
-from amqtt.cli.posture import Posture, posture
-from amqtt.compat.plugins.loading import GROUP, registered
-from amqtt.config import Config
-from amqtt.config_file import load
-from amqtt.config_file.document import read_document
-from amqtt.config_file.effective import effective
-from amqtt.config_file.section import Findings, KeyPath
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
-from amqtt.health import token_in
-from amqtt.net.tls import server_context
+
+if TYPE_CHECKING:
+    from amqtt.cli.posture import Posture
+    from amqtt.config import Config
+    from amqtt.config_file.section import Findings, KeyPath
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="The configuration, YAML or TOML.")]
@@ -38,8 +32,18 @@ def check(file: ConfigFile, as_json: Json = False) -> None:
         _tell(file, config)
 
 
-def read(file: Path) -> Config:
+def read(file: Path) -> "Config":
     """The configuration, and every file that it names read once; ConfigurationError with all mistakes."""
+    # `amqtt pub` need not load what a Broker is made of.
+    from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
+    from amqtt.broker import Broker
+    from amqtt.compat.plugins.loading import GROUP, registered
+    from amqtt.config_file import load
+    from amqtt.config_file.document import read_document
+    from amqtt.config_file.section import Findings
+    from amqtt.health import token_in
+    from amqtt.net.tls import server_context
+
     names = registered(GROUP)
     config = load(file, (*AUTHENTICATORS, *names), (*TOPIC_CHECKS, *names))
     findings = Findings(str(file), read_document(file).marks)
@@ -63,7 +67,7 @@ def read(file: Path) -> Config:
 
 
 def _attempt(
-    findings: Findings, make: Callable[[Any], object] | None, settings: object, path: KeyPath = ()
+    findings: "Findings", make: Callable[[Any], object] | None, settings: object, path: "KeyPath" = ()
 ) -> None:
     """Make it, and keep what is said against that; `path` is where, if that does not say so itself."""
     if make is None:
@@ -89,7 +93,7 @@ def _attempt(
 
 def _tell_mistakes(error: ConfigurationError, as_json: bool) -> None:
     if as_json:
-        report = {"usable": False, "mistakes": [asdict(mistake) for mistake in error.mistakes]}
+        report = {"usable": False, "mistakes": [mistake._asdict() for mistake in error.mistakes]}
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
         return
     typer.echo(str(error))
@@ -97,7 +101,10 @@ def _tell_mistakes(error: ConfigurationError, as_json: bool) -> None:
     typer.echo(f"amqtt: {number} mistake{'s' if number > 1 else ''}; a broker would not start", err=True)
 
 
-def _report(config: Config) -> dict[str, object]:
+def _report(config: "Config") -> dict[str, object]:
+    from amqtt.cli.posture import posture
+    from amqtt.config_file.effective import effective
+
     meaning = posture(config)
     return {
         "usable": True,
@@ -108,8 +115,11 @@ def _report(config: Config) -> dict[str, object]:
     }
 
 
-def _tell(file: Path, config: Config) -> None:
+def _tell(file: Path, config: "Config") -> None:
     import yaml
+
+    from amqtt.cli.posture import posture
+    from amqtt.config_file.effective import effective
 
     meaning = posture(config)
     for notice in _other_notices(config, meaning):
@@ -125,5 +135,5 @@ def _tell(file: Path, config: Config) -> None:
         typer.echo("# WARNING: " + concern.replace("\n", "\n#     "))
 
 
-def _other_notices(config: Config, meaning: Posture) -> list[str]:
+def _other_notices(config: "Config", meaning: "Posture") -> list[str]:
     return [notice for notice in config.notices if notice not in meaning.concerns]

@@ -3,13 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amqtt.cli.check import Json
-from amqtt.config_file.mosquitto import Conversion, convert
 from amqtt.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from amqtt.config_file.mosquitto import Conversion
 
 
 def convert_mosquitto(
@@ -20,6 +22,8 @@ def convert_mosquitto(
     as_json: Json = False,
 ) -> None:
     """Write a mosquitto.conf as YAML for amqtt, and say what of it could not be carried over."""
+    from amqtt.config_file.mosquitto import convert
+
     try:
         conversion = convert(file)
     except ConfigurationError as error:
@@ -51,7 +55,7 @@ def _summary(missed: int) -> str:
     return f"{missed} settings were not carried over as they were"
 
 
-def _yaml(file: Path, conversion: Conversion) -> str:
+def _yaml(file: Path, conversion: "Conversion") -> str:
     import yaml
 
     lines = [f"# From {file} by amqtt convert."]

@@ -4,15 +4,13 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amqtt.broker import Broker
 from amqtt.cli.collector import collect_seldom
 from amqtt.cli.logs import LogFormat, configure_logging, on_terminal
 from amqtt.cli.loops import run
-from amqtt.cli.reload import Reloading
 from amqtt.cli.signals import end_now, on_first_signal, on_hangup
 from amqtt.cli.state import state_file
 from amqtt.cli.systemd import (
@@ -26,7 +24,9 @@ from amqtt.cli.systemd import (
 )
 from amqtt.cli.version import version_line
 from amqtt.errors import BrokerError
-from amqtt.service import SHUTDOWN_TIMEOUT
+
+if TYPE_CHECKING:
+    from amqtt.cli.reload import Reloading
 
 DRAIN = 10.0
 """Seconds for which the command goes on when it is to stop while something is under way."""
@@ -61,6 +61,11 @@ def serve(
 
 async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     """Run the Broker of this configuration until SIGINT or SIGTERM; BrokerError if it cannot start."""
+    # The other commands need not load what a Broker is made of.
+    from amqtt.broker import Broker
+    from amqtt.cli.reload import Reloading
+    from amqtt.service import SHUTDOWN_TIMEOUT
+
     stop = asyncio.Event()
     on_first_signal(stop.set, end_now)
     broker = Broker(config)
@@ -86,7 +91,7 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     logger.info("Stopped")
 
 
-def _beside(reloading: Reloading, watch: bool) -> Iterator[Coroutine[object, object, None]]:
+def _beside(reloading: "Reloading", watch: bool) -> Iterator[Coroutine[object, object, None]]:
     """What goes on as long as it runs."""
     if watch:
         yield reloading.watch()

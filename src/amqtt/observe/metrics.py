@@ -1,8 +1,7 @@
 """What is counted, in the text format of Prometheus; no label has a value that a Client chooses."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from amqtt.server.realm import Realm
 from amqtt.sessions.counters import Counters
@@ -14,14 +13,13 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 Labels = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """One figure, or one for each set of labels."""
 
     name: str
     kind: str
     text: str
-    values: tuple[tuple[Labels, float], ...] = field(default=())
+    values: tuple[tuple[Labels, float], ...] = ()
 
     def lines(self) -> Iterator[str]:
         """As Prometheus reads it."""

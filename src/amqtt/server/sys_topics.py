@@ -3,7 +3,6 @@
 The names are Mosquitto's and aMQTT's; where both have one for the same figure, both are published.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from math import exp
 from typing import Final
@@ -93,6 +92,8 @@ class SysTopics:
         """Who is furthest behind; the retained one ends where nobody is to be named any more."""
         number = self._realm.settings.sys_slowest
         if number:
+            import json
+
             yield SLOWEST, json.dumps([
                 {
                     "client_id": each.client_id, "queued": each.queued,
