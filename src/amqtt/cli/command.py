@@ -17,12 +17,12 @@ from amqtt.cli.top import top
 from amqtt.cli.version import version_line
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command()(serve)
-app.command()(check)
-app.command("convert")(convert_mosquitto)
+app.command(short_help="Run an MQTT broker in the foreground, as amqtt alone does.")(serve)
+app.command(short_help="Say what is wrong with a configuration, or what it means.")(check)
+app.command("convert", short_help="Write a mosquitto.conf as YAML for amqtt.")(convert_mosquitto)
 app.command("pub", cls=PropertiesCommand)(publish)
 app.command("sub", cls=PropertiesCommand)(subscribe)
-app.command("bench", cls=PropertiesCommand)(bench)
+app.command("bench", cls=PropertiesCommand, short_help="Publish and receive many messages.")(bench)
 app.command("top")(top)
 app.add_typer(passwords.app, name="passwd")
 app.add_typer(acl.app, name="acl")
