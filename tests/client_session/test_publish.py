@@ -57,6 +57,18 @@ def test_a_refusal_of_qos_2_is_the_end_of_it() -> None:
     assert bench.sent() == []
 
 
+@pytest.mark.parametrize(("version", "most"), [(MQTT_3_1_1, 20), (MQTT_5, 256)])
+def test_before_mqtt_5_no_more_are_under_way_than_mosquitto_takes(version: int, most: int) -> None:
+    bench = ClientBench(version=version)
+    bench.connect()
+    for number in range(300):
+        bench.publish(str(number), qos=2)
+    first, *others = [packet for packet in bench.sent() if isinstance(packet, Publish)]
+    assert len(others) == most - 1
+    bench.give(Pubrec(first.packet_id), Pubcomp(first.packet_id))
+    assert sent_topics(bench) == [str(most)]
+
+
 def test_the_server_decides_how_many_are_under_way() -> None:
     bench = ClientBench()
     bench.connect(receive_maximum=2)

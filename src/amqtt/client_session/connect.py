@@ -82,7 +82,7 @@ def _attach(state: ClientState, limits: ServerLimits) -> None:
     session.attach(
         connection.link,
         settings.version,
-        min(limits.receive_maximum, settings.maximum_inflight),
+        min(limits.receive_maximum, settings.most_inflight),
         min(limits.maximum_packet_size, LARGEST_PACKET),
         OutgoingAliases(alias_maximum) if alias_maximum else None,
     )

@@ -33,8 +33,9 @@ class ClientSettings:
     """From SUBSCRIBE, UNSUBSCRIBE or re-authentication to its answer."""
     receive_maximum: int = 256
     """QoS 1 and 2 PUBLISH packets that the Server may send before we have acknowledged the first."""
-    maximum_inflight: int = 256
-    """The same in the other direction, whatever the Server allows."""
+    maximum_inflight: int | None = None
+    """The same in the other direction, whatever the Server allows. None: 256, and before MQTT 5.0, where a
+    Server cannot say what it allows, 20: Mosquitto ends the Network Connection at the next one."""
     maximum_packet_size: int = 16 * 1024 * 1024
     """The largest Control Packet that we take: people send pictures."""
     topic_alias_maximum: int = 16
@@ -45,3 +46,10 @@ class ClientSettings:
     """The same in bytes: a program that does not read must not fill the memory."""
     maximum_unsent_bytes: int = 1024 * 1024
     """Bytes that wait for the Network Connection; beyond, what publishes waits too."""
+
+    @property
+    def most_inflight(self) -> int:
+        """`maximum_inflight`, or what is usual with this version."""
+        if self.maximum_inflight is not None:
+            return self.maximum_inflight
+        return 256 if self.version >= MQTT_5 else 20

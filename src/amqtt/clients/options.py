@@ -75,6 +75,8 @@ def settings_of(
 def _check(settings: ClientSettings) -> None:
     for name, (least, most) in _RANGES.items():
         value = getattr(settings, name)
+        if value is None and name == "maximum_inflight":
+            continue
         if not isinstance(value, int) or not least <= value <= most:
             raise ValueError(f"{name} is a number from {least} to {most}, not {value!r}")
     if settings.password is not None and settings.username is None and settings.version != MQTT_5:
