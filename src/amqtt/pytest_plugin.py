@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _DAYS = 30
 """Of a certificate: one that is about to expire would be warned of."""
+_FAREWELL = 0.1
+"""Seconds that clients of a test that is over have to go: some were forgotten, and never will."""
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +69,7 @@ def mqtt_broker_factory(
 
     yield start
     for broker in started:
-        broker.stop()
+        broker.stop(_FAREWELL)
 
 
 @pytest.fixture

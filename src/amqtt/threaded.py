@@ -30,6 +30,7 @@ class ServiceThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started: Future[None] = Future()
         self._end: asyncio.Event | None = None
+        self._timeout: float | None = None
         self._thread = threading.Thread(target=self._run, name="amqtt-broker", daemon=True)
 
     def start(self) -> Self:
@@ -38,12 +39,16 @@ class ServiceThread:
         self._started.result(DEADLINE)
         return self
 
-    def stop(self) -> None:
-        """Stop it in good order, and return when its thread has ended. Idempotent."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Stop it in good order, and return when its thread has ended. Idempotent.
+
+        `timeout` is that of Service.shutdown, in seconds.
+        """
         if threading.current_thread() is self._thread:
             raise BrokerError("stop() waits for the thread that it is called in; use shutdown()")
         loop, end = self._loop, self._end
         if loop is not None and end is not None and self._thread.is_alive():
+            self._timeout = timeout
             loop.call_soon_threadsafe(end.set)
         self._thread.join(DEADLINE)
 
@@ -131,3 +136,5 @@ class ServiceThread:
         async with self.service:
             self._started.set_result(None)
             await self._end.wait()
+            if self._timeout is not None:
+                await self.service.shutdown(self._timeout)

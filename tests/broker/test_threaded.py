@@ -76,3 +76,22 @@ async def test_it_may_run_beside_another_event_loop_as_in_jupyter() -> None:
         running.publish("t", b"x")
         assert (await asyncio.wait_for(client.receive(), 30)).payload == b"x"
         await client.close()
+
+
+class TakesNote(Broker):
+    """A Broker that notes how much time it was given to stop."""
+
+    given: float | None = None
+
+    async def shutdown(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - as in Service
+        self.given = timeout if self.given is None else self.given
+        await super().shutdown(timeout)
+
+
+def test_a_stop_may_be_given_less_time() -> None:
+    broker = TakesNote(CONFIG)
+    running = broker.run_in_thread()
+    running.stop(0.25)
+    assert broker.given == 0.25
+    assert not broker.is_running
+    assert "amqtt-broker" not in threads()

@@ -30,8 +30,8 @@ def test_what_only_some_need_is_loaded_when_they_do() -> None:
 
 BROKERS = {
     "amqtt.access.assembly", "amqtt.broker", "amqtt.config", "amqtt.net.listeners", "amqtt.service",
-    "argon2", "bcrypt", "cryptography", "importlib.metadata", "rich", "sqlite3", "uvloop", "websockets",
-    "yaml",
+    "argon2", "bcrypt", "cryptography", "importlib.metadata", "pydantic", "rich", "sqlite3", "uvloop",
+    "websockets", "yaml",
 }  # fmt: skip
 
 
