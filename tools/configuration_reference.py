@@ -109,6 +109,8 @@ def other_settings() -> list[Setting]:
         "drain": "drain", "wills-on-shutdown": "wills_on_shutdown", "sys-interval": "sys_interval",
         "sys-slowest": "sys_slowest",
         "timeout-disconnect-delay": "timeout_disconnect_delay",
+        "response-information": "response_information", "server-reference": "server_reference",
+        "use-another-server": "use_another_server",
     }
     security = "`hardened`: what would be a warning about security is a mistake."
     return [*settings(Config, keys), Setting("security", "default", security)]

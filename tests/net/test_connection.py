@@ -258,6 +258,28 @@ async def test_a_peer_that_takes_no_bytes_for_the_stall_timeout_is_aborted(open_
     state = site.server.states[0]
     await site.server.until(lambda: state.reason is not None)
     assert state.reason == "the peer took no bytes for too long"
+    assert site.server.excesses == [("stall_timeout", "127.0.0.1", state)]
+
+
+async def test_a_server_that_fails_to_take_leave_of_a_stalled_peer_or_a_stranger_is_reported(
+    open_site, monkeypatch
+):
+    site = await open_site(stall_timeout=0.1, maximum_connections=1)
+    fault = RuntimeError("ours")
+
+    def fails(*_):
+        raise fault
+
+    monkeypatch.setattr(site.server, "exceeded", fails)
+    port = await site.port()
+    site.connect_deaf(port)
+    connection = await site.only_connection()
+    reader, _ = await site.connect(port)
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    connection.link.send(MEBIBYTE * 8)
+    state = site.server.states[0]
+    await site.server.until(lambda: state.reason is not None)
+    assert site.faults == [fault, fault]
 
 
 async def test_a_peer_that_reads_slowly_is_kept(site):

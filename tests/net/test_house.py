@@ -4,7 +4,7 @@ import resource
 import pytest
 
 from amqtt.net import acceptor
-from amqtt.net.house import SPARE_DESCRIPTORS, _descriptors
+from amqtt.net.house import _descriptors
 
 
 async def test_accepting_waits_while_too_many_strangers_are_inside(open_site, monkeypatch):
@@ -46,6 +46,7 @@ async def test_connections_beyond_those_of_all_listeners_are_closed_at_once(open
     reader, _ = await site.connect(second)
     assert await asyncio.wait_for(reader.read(), 10) == b""
     assert site.listeners[1].refused == 1
+    assert site.server.excesses == [("maximum_connections", "127.0.0.1", None)]
     left, gone = site.house.left, asyncio.Event()
     site.house.left = lambda connection: (left(connection), gone.set())
     inside[0][1].close()
@@ -56,7 +57,7 @@ async def test_connections_beyond_those_of_all_listeners_are_closed_at_once(open
     assert await asyncio.wait_for(reader.readexactly(2), 10) == b"in"
 
 
-@pytest.mark.parametrize(("most", "ours"), [(1024, 1024 - SPARE_DESCRIPTORS), (64, 32)])
+@pytest.mark.parametrize(("most", "ours"), [(1024, 1024 - 128), (64, 32)])
 def test_file_descriptors_are_left_for_everything_else(monkeypatch, most, ours):
     monkeypatch.setattr(resource, "getrlimit", lambda which: (most, most))
     assert _descriptors() == ours

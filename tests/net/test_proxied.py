@@ -4,7 +4,6 @@ import ssl
 
 import pytest
 
-from amqtt.net import proxied
 from amqtt.net.listeners import ListenerError
 from amqtt.net.proxied import network, proxies
 from amqtt.net.proxy_protocol import MAXIMUM_HEADER, SIGNATURE
@@ -133,11 +132,12 @@ async def test_a_header_that_never_ends_is_closed(site):
     await ended(site, "bytes of vectors")
 
 
-async def test_a_header_that_does_not_come_in_time_is_closed(site, monkeypatch):
-    monkeypatch.setattr(proxied, "HEADER_TIMEOUT", 0.05)
+async def test_a_header_that_does_not_come_in_time_is_closed(open_site):
+    site = await open_site(proxy_timeout=0.05)
     reader, _ = await site.connect(await site.port(proxy_from=LOOPBACK))
     assert await asyncio.wait_for(reader.read(), 10) == b""
     await ended(site, "its PROXY header did not come within 0.05 seconds")
+    assert site.server.excesses == [("proxy_timeout", "127.0.0.1", site.server.states[0])]
 
 
 async def test_the_server_may_close_before_the_header_is_there(site):

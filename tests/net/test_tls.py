@@ -1,13 +1,11 @@
 import asyncio
-import datetime as dt
 import socket
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 
 from amqtt.net.listeners import ListenerError
 from amqtt.net.settings import CertificatePair, TlsSettings
@@ -166,24 +164,10 @@ async def test_a_client_certificate_of_another_authority_is_refused(site, author
     assert all(state.arrived == b"" for state in site.server.states)
 
 
-def revocations(authority, *revoked: str) -> bytes:
-    key = serialization.load_pem_private_key(authority.ca_key, None)
-    issuer = x509.load_pem_x509_certificate(authority.cadata.encode()).subject
-    now = dt.datetime.now(dt.UTC)
-    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now)
-    builder = builder.next_update(now + dt.timedelta(days=1))
-    for certfile in revoked:
-        with open(certfile, "rb") as file:
-            serial = x509.load_pem_x509_certificate(file.read()).serial_number
-        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
-        builder = builder.add_revoked_certificate(entry)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
 async def test_a_revoked_client_certificate_is_refused(site, authority, tls, tmp_path):
     good, bad = authority.client_context("good"), authority.client_context("bad")
     crlfile = tmp_path / "crl.pem"
-    crlfile.write_bytes(revocations(authority, str(authority.directory / "bad.pem")))
+    crlfile.write_bytes(authority.revocations(str(authority.directory / "bad.pem")))
     port = await site.port(tls=tls(cafile=authority.cafile, crlfile=str(crlfile), require_certificate=True))
     await echo(site, port, good)
     assert await is_refused(site, port, bad)

@@ -8,6 +8,7 @@ import pytest
 
 from amqtt.health import figures_of
 from amqtt.observe.metrics import COUNTER, GAUGE, Metric, exposition, single
+from amqtt.server.overload import LOOKS
 from amqtt.wire.packets import Publish
 from support.bench_server import Bench
 
@@ -85,6 +86,19 @@ def test_a_limit_that_was_exceeded_is_counted() -> None:
     bench = Bench()
     bench.server.realm.exceeded("maximum_topic_levels", "a")
     assert samples(metrics(bench))['amqtt_exceeded_limits_total{limit="maximum-topic-levels"}'] == 1
+
+
+def test_how_overloaded_it_is_and_what_was_given_up_for_it_can_be_seen() -> None:
+    bench = Bench()
+    client = bench.connected("a")
+    for _ in range(LOOKS):
+        bench.server.lagged(3.0)
+    bench.pass_time(0.2)
+    client.publish("t", b"x")
+    found = samples(metrics(bench))
+    assert found["amqtt_overload_level"] == 3
+    assert found["amqtt_overload_dropped_messages_total"] == 1
+    assert found['amqtt_exceeded_limits_total{limit="lag-to-drop-qos-0"}'] == 1
 
 
 def test_labels_and_large_numbers_are_written_as_they_must_be() -> None:

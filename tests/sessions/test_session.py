@@ -7,8 +7,9 @@ from amqtt.sessions.aliases import OutgoingAliases
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import Outgoing
+from amqtt.sessions.link import RETAINED_PER_TURN
 from amqtt.sessions.permissions import Permissions
-from amqtt.sessions.session import RETAINED_PER_TURN, RetainedDelivery, Session
+from amqtt.sessions.session import RetainedDelivery, Session
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import Target
 from amqtt.wire.decoder import Decoder

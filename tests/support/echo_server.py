@@ -33,6 +33,7 @@ class EchoServer:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.states: list[EchoState] = []
+        self.excesses: list[tuple[str, str, EchoState | None]] = []
         self.changed = asyncio.Event()
         self.echoes = True
         self.question: asyncio.Future[object] | None = None
@@ -81,6 +82,10 @@ class EchoServer:
         self.changed.set()
         if self.on_drained is not None:
             self.on_drained(state)
+
+    def exceeded(self, limit: str, peer: Peer, state: EchoState | None = None, reason: str = "") -> None:
+        self.excesses.append((limit, peer.address, state))
+        self.changed.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that a call from net brings about."""

@@ -1,9 +1,13 @@
 """A Certification Authority made on the spot, and the certificates that tests need."""
 
+import datetime as dt
 import ssl
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Authority:
@@ -34,6 +38,20 @@ class Authority:
         Path(certfile).write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         issued.private_key_pem.write_to_path(keyfile)
         return certfile, keyfile
+
+    def revocations(self, *revoked: str) -> bytes:
+        """A Certificate Revocation List as PEM; `revoked` are the paths of certificates."""
+        key = serialization.load_pem_private_key(self.ca_key, None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        issuer = x509.load_pem_x509_certificate(self.cadata.encode()).subject
+        now = dt.datetime.now(dt.UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now)
+        builder = builder.next_update(now + dt.timedelta(days=1))
+        for certfile in revoked:
+            serial = x509.load_pem_x509_certificate(Path(certfile).read_bytes()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def client_context(self, client: str | None = None) -> ssl.SSLContext:
         """What a Client needs that trusts this CA; `client`: the name in its own certificate."""

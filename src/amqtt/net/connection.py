@@ -67,7 +67,11 @@ class Connection(Traffic, asyncio.BufferedProtocol):
 
     def enter(self, accepted: socket.socket) -> bool:
         """Come in; False: there are enough, or the Server has failed."""
-        if not self.listener.admit(self.house.is_full):
+        is_full = self.house.is_full
+        if not self.listener.admit(is_full):
+            if is_full:
+                self._read_peer(accepted)
+                self.house.turn_away(self.peer)
             return False
         self._read_peer(accepted)
         self.house.turn.now = self.house.clock()
@@ -352,7 +356,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         if not self.transport.get_write_buffer_size():
             return
         if taken(self.transport) == self._unmoved:
-            self.abort("the peer took no bytes for too long")
+            self.house.give_up_on(self, "stall_timeout", "the peer took no bytes for too long")
         else:
             self._watch()
 

@@ -55,18 +55,21 @@ class ExternalConnection:
         self._reader = reader
         self._writer = writer
         self._link = Link(house.turn, self._flush, house.limits.maximum_unsent_bytes)
-        self._peer = _peer(listener, writer)
+        self.peer = _peer(listener, writer)
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def serve(self) -> None:
         """Serve the Client until its connection ends; it is closed then."""
-        if not self.listener.admit(self.house.is_full):
+        is_full = self.house.is_full
+        if not self.listener.admit(is_full):
+            if is_full:
+                self.house.turn_away(self.peer)
             await self._close()
             return
         house = self.house
         house.turn.now = house.clock()
-        self.state = house.server.open(self._link, self._peer)
+        self.state = house.server.open(self._link, self.peer)
         house.entered(self)
         self._tasks = [house.loop.create_task(self._read()), house.loop.create_task(self._write())]
         try:
@@ -195,6 +198,9 @@ class ExternalConnection:
             async with asyncio.timeout(self.house.limits.stall_timeout):
                 self._writer.write(data)
                 await self._writer.drain()
+        except TimeoutError:
+            self.house.give_up_on(self, "stall_timeout", "the peer took no bytes for too long")
+            raise
         finally:
             link.blocked = False
 

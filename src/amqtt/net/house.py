@@ -63,11 +63,15 @@ class Server(Protocol):
     def drained(self, state: Any) -> None:
         """`link.full` was set and is cleared again."""
 
+    def exceeded(self, limit: str, peer: Peer, state: Any = None, reason: str = "") -> None:
+        """A Limit was exceeded: `lost` follows, or (without a state) the peer was not let in."""
+
 
 class Connection(Protocol):
     """A Network Connection, as far as the House is concerned."""
 
     state: ConnectionState
+    peer: Peer
     listener: "Listener"
 
     def abort(self, reason: str) -> None:
@@ -133,6 +137,23 @@ class House:
             return False
         self._strangers = {one: None for one in self._strangers if not one.state.accepted}
         return len(self._strangers) >= most
+
+    def turn_away(self, peer: Peer) -> None:
+        """A Network Connection was not let in because the House is full."""
+        self.turn.now = self.clock()
+        try:
+            self.server.exceeded("maximum_connections", peer)
+        except Exception as fault:
+            self.report(fault, None)
+
+    def give_up_on(self, connection: Connection, limit: str, reason: str) -> None:
+        """It exceeds a Limit: end it now."""
+        self.turn.now = self.clock()
+        try:
+            self.server.exceeded(limit, connection.peer, connection.state, reason)
+        except Exception as fault:
+            self.report(fault, connection)
+        connection.abort(reason)
 
     def entered(self, connection: Connection) -> None:
         """A Network Connection was accepted."""

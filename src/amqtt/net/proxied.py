@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from amqtt.net.connection import Connection
     from amqtt.net.tls_transport import TlsTransport
 
-HEADER_TIMEOUT = 3.0
-"""Seconds that a proxy has for its header: it knows the Client's address before it connects to us."""
 UNIX = "unix"
 """What `proxy_from` calls whoever may write to the file of a Unix socket."""
 
@@ -37,7 +35,8 @@ class Proxied(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The proxy is there."""
         self._transport = cast(asyncio.Transport, transport)
-        self._deadline = self._connection.house.loop.call_later(HEADER_TIMEOUT, self._overdue)
+        house = self._connection.house
+        self._deadline = house.loop.call_later(house.limits.proxy_timeout, self._overdue)
         self._connection.accepted(self._transport)
 
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -79,7 +78,9 @@ class Proxied(asyncio.BufferedProtocol):
             self._above.buffer_updated(len(rest))
 
     def _overdue(self) -> None:
-        self._give_up(f"its PROXY header did not come within {HEADER_TIMEOUT:g} seconds")
+        house = self._connection.house
+        reason = f"its PROXY header did not come within {house.limits.proxy_timeout:g} seconds"
+        house.give_up_on(self._connection, "proxy_timeout", reason)
 
     def _give_up(self, reason: str) -> None:
         self._stop_the_clock()

@@ -71,6 +71,15 @@ def server_metrics(realm: Realm) -> Iterator[Metric]:
         "amqtt_sent_packets_total", COUNTER, "Control Packets sent to Clients.", realm.turn.packets_sent
     )
     yield from _counters(realm.counters)
+    yield single(
+        "amqtt_overload_level", GAUGE,
+        "0: calm, 1: publishers are held back, 2: newcomers are refused, 3: QoS 0 is dropped.",
+        realm.overload.level,
+    )
+    yield single(
+        "amqtt_overload_dropped_messages_total", COUNTER, "QoS 0 messages given up for overload.",
+        realm.overload.dropped,
+    )
     # A copy: somebody may ask from another thread.
     exceeded = dict(realm.excess.counts)
     yield Metric(

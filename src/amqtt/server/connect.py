@@ -38,7 +38,7 @@ def connect(realm: Realm, state: ConnectionState, packet: Connect) -> None:
         refuse(realm, state, fault.reason_code, str(fault))
         return
     if realm.overload.level >= REFUSES_CLIENTS:
-        realm.exceeded("lag_to_refuse_clients", packet.client_id, state.peer)
+        realm.exceeded(realm.overload.refuses_for, packet.client_id, state.peer)
         refuse(realm, state, ReasonCode.SERVER_BUSY, "the Server is overloaded; come back later")
         return
     reason_code, limit = realm.bans.refusal(state.peer, packet, realm.turn.now)

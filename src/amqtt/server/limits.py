@@ -19,6 +19,8 @@ class Limits:
     """The largest CONNECT: it arrives before anyone is known."""
     connect_timeout: float = 10.0
     """From accepting a Network Connection to its CONNACK; slow strangers hold a socket no longer."""
+    proxy_timeout: float = 3.0
+    """What a proxy has of that for its PROXY header: it knows the Client before it connects to us."""
     authentication_timeout: float = 5.0
     """How long an Authenticator may take to answer; silence is a no."""
     maximum_keep_alive: int = 0
@@ -73,6 +75,9 @@ class Limits:
     """Retained messages of all topics together."""
     maximum_retained_bytes: int = 256 * 1024 * 1024
     """The same in bytes."""
+    retained_per_turn: int = 100
+    """Retained messages that one Session is sent in one turn: whoever subscribes to very many must not keep
+    the others waiting."""
     maximum_sessions: int = 1_000_000
     """Sessions, connected or stored."""
     maximum_session_expiry: int = 0xFFFFFFFF

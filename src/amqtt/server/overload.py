@@ -25,10 +25,11 @@ RECOVERY: Final = 2.0
 class Overload:
     """How overloaded the Server is, by how late its event loop comes and by the memory it uses.
 
-    `dropped` counts the messages of QoS 0 that were given up for it.
+    `dropped` counts the messages of QoS 0 that were given up for it. `refuses_for` is the Limit for which
+    newcomers are refused, by its name.
     """
 
-    __slots__ = ("_bytes", "_looks", "_until", "dropped", "level", "limits")
+    __slots__ = ("_bytes", "_looks", "_until", "dropped", "level", "limits", "refuses_for")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -37,6 +38,7 @@ class Overload:
         self._bytes: dict[ConnectionState, int] = {}
         self.level = CALM
         self.dropped = 0
+        self.refuses_for = "lag_to_refuse_clients"
 
     def look(self, lag: float, memory_share: float, now: float) -> None:
         """The event loop came so many seconds late; the process uses this part of its memory (0 to 1)."""
@@ -49,8 +51,11 @@ class Overload:
         ):
             if bound and lag >= bound:
                 found = level
-        if limits.memory_to_refuse_clients and memory_share >= limits.memory_to_refuse_clients:
-            found = max(found, REFUSES_CLIENTS)
+        if found >= REFUSES_CLIENTS:
+            self.refuses_for = "lag_to_refuse_clients"
+        elif limits.memory_to_refuse_clients and memory_share >= limits.memory_to_refuse_clients:
+            self.refuses_for = "memory_to_refuse_clients"
+            found = REFUSES_CLIENTS
         self.level = CALM
         for level in (HOLDS_PUBLISHERS, REFUSES_CLIENTS, DROPS_QOS_0):
             self._looks[level] = self._looks[level] + 1 if found >= level else 0

@@ -38,6 +38,7 @@ class Realm:
         self.limits = limits
         self.authenticator = authenticator
         self.turn = turn
+        turn.retained_per_turn = limits.retained_per_turn
         self.deadlines = Deadlines()
         self.events = Events()
         self.counters = Counters()
@@ -64,6 +65,7 @@ class Realm:
         self.overload.limits = settings.limits
         self.settings = settings
         self.limits = settings.limits
+        self.turn.retained_per_turn = self.limits.retained_per_turn
         self.retained.bound(self.limits.maximum_retained_messages, self.limits.maximum_retained_bytes)
 
     def new_session(self, client_id: str, permissions: Permissions) -> Session:

@@ -61,10 +61,12 @@ class Router:
 
     def retain(self, message: Message) -> None:
         """Keep it for future Subscriptions, until it expires [MQTT-3.3.1-5] [MQTT-3.3.2-5]."""
-        if not self.retained.keep(message):
+        # What the Server says of itself is of a bounded number, and says that there is no room.
+        is_ours = not message.publisher and message.topic.startswith(SYS)
+        if not self.retained.keep(message, is_ours):
             self.counters.dropped_full += 1
             if self.on_full is not None:
-                self.on_full(message.publisher, "maximum_retained_messages")
+                self.on_full(message.publisher, self.retained.excess(message))
             return
         if self._journal is not None and not message.topic.startswith(SYS):
             self._journal.retain(message.topic, message if message.payload else None)

@@ -266,13 +266,27 @@ class Server:
             self.counters.packets_received += len(packets)
             state.last_heard = self.turn.now
         if self.realm.overload.level == DROPS_QOS_0:
-            packets = self.realm.overload.spared(packets)
+            arrived, packets = packets, self.realm.overload.spared(packets)
+            if len(packets) < len(arrived):
+                self.realm.exceeded("lag_to_drop_qos_0", state.client_id, state.peer)
         if not self.realm.takes_messages:
             packets = without_messages(packets)
         if state.meter is None:
             self._act(state, packets)
         else:
             self._act_at_rate(state, state.meter, packets)
+
+    def exceeded(
+        self, limit: str, peer: Peer, state: ConnectionState | None = None, reason: str = ""
+    ) -> None:
+        """A Network Connection exceeds a Limit that its owner keeps, and is given up; its Session is kept.
+
+        `state` is None where it was not let in at all.
+        """
+        self.realm.exceeded(limit, "" if state is None else state.client_id, peer)
+        if state is not None:
+            code = ReasonCode.QUOTA_EXCEEDED if state.accepted else ReasonCode.UNSPECIFIED_ERROR
+            close(self.realm, state, code, reason)
 
     def lagged(self, seconds: float, memory_share: float = 0.0) -> None:
         """The event loop came so late; the process uses this part (0 to 1) of the memory it may use."""
@@ -370,6 +384,8 @@ class Server:
         state.pending = None
         if state.closed:
             return
+        if isinstance(answer, TimeoutError):
+            self.realm.exceeded("authentication_timeout", state.client_id, state.peer)
         state.last_heard = self.turn.now  # nothing could be heard of it while nothing was read
         try:
             if state.prepared is None:

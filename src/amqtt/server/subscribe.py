@@ -7,7 +7,13 @@ from amqtt.server.limits import Limits
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.session import RetainedDelivery, Session
-from amqtt.topics.names import shared_fault, split_shared, topic_filter_fault, wildcard_levels
+from amqtt.topics.names import (
+    shared_fault,
+    split_shared,
+    topic_excess,
+    topic_filter_fault,
+    wildcard_levels,
+)
 from amqtt.topics.shared import SharedGroupFull
 from amqtt.topics.subscriptions import Subscription, Target
 from amqtt.wire.encoder import encode
@@ -89,13 +95,15 @@ def check(realm: Realm, request: SubscriptionRequest) -> None:
 
 
 def _check_filter(realm: Realm, topic_filter: str) -> None:
-    fault = shared_fault(topic_filter)
+    fault, excess = shared_fault(topic_filter), ""
     if not fault:
-        limits = realm.limits
+        bounds = realm.limits.maximum_topic_levels, realm.limits.maximum_topic_length
         real_filter = split_shared(topic_filter)[1]
-        fault = topic_filter_fault(real_filter, limits.maximum_topic_levels, limits.maximum_topic_length)
+        fault = topic_filter_fault(real_filter, *bounds)
+        if fault:
+            excess = topic_excess(real_filter, *bounds)
     if fault:
-        raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID)
+        raise ProtocolError(f"Topic Filter: {fault}", ReasonCode.TOPIC_FILTER_INVALID, excess)
 
 
 def _check_supported(realm: Realm, request: SubscriptionRequest) -> None:

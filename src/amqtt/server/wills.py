@@ -1,7 +1,7 @@
 """What a Will Message must keep to before its CONNECT is accepted (MQTT 5.0, 3.1.2.5 and 3.2.2.3)."""
 
 from amqtt.server.limits import Limits
-from amqtt.topics.names import topic_name_fault
+from amqtt.topics.names import topic_excess, topic_name_fault
 from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.packets import MQTT_5, WillFields
 from amqtt.wire.reasons import ReasonCode
@@ -13,9 +13,11 @@ def will_fault(limits: Limits, will: WillFields, version: int) -> PeerError | No
     Only MQTT 5.0 Clients can know of limits to QoS and RETAIN [MQTT-3.2.2-12] [MQTT-3.2.2-13];
     for the others the Will Message is brought within them.
     """
-    fault = topic_name_fault(will.topic, limits.maximum_topic_levels, limits.maximum_topic_length)
+    bounds = limits.maximum_topic_levels, limits.maximum_topic_length
+    fault = topic_name_fault(will.topic, *bounds)
     if fault:
-        return ProtocolError(f"Will Topic: {fault}", ReasonCode.TOPIC_NAME_INVALID)
+        excess = topic_excess(will.topic, *bounds)
+        return ProtocolError(f"Will Topic: {fault}", ReasonCode.TOPIC_NAME_INVALID, excess)
     if version == MQTT_5:
         if will.qos > limits.maximum_qos:
             return ProtocolError("Will QoS is above Maximum QoS", ReasonCode.QOS_NOT_SUPPORTED)

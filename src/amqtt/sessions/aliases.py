@@ -27,6 +27,7 @@ class IncomingAliases:
             raise ProtocolError(
                 f"Topic Alias {alias} is above Topic Alias Maximum {self.maximum}",
                 ReasonCode.TOPIC_ALIAS_INVALID,
+                "topic_alias_maximum",
             )
         if topic:
             self._topics[alias] = topic

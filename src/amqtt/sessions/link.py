@@ -16,6 +16,9 @@ PRESSURE: Final = 4
 """A Link begins to press back on publishers when this part of what may wait does wait."""
 SLICE: Final = 1_000
 """Links that are written in one pass of the event loop: the kernel needs some 5 µs for each."""
+RETAINED_PER_TURN: Final = 100
+"""Looks for a retained message to send to one Client, per turn, where nobody says otherwise: a `#` over
+100,000 of them must not stop the others. A look costs little, whether it finds one or not."""
 
 
 class Turn:
@@ -27,9 +30,12 @@ class Turn:
     owners of the Links wrote.
 
     Of very many Links only a SLICE is written; `late` are the others, and `wake` is called once more.
+    `retained_per_turn` is how many retained messages are looked for in it to send to one Session.
     """
 
-    __slots__ = ("bytes_sent", "congested", "late", "links", "now", "packets_sent", "wake")
+    __slots__ = (
+        "bytes_sent", "congested", "late", "links", "now", "packets_sent", "retained_per_turn", "wake",
+    )
 
     def __init__(self, wake: Callable[[], object], now: float = 0.0) -> None:
         self.wake = wake
@@ -39,6 +45,7 @@ class Turn:
         self.congested: Link | None = None
         self.bytes_sent = 0
         self.packets_sent = 0
+        self.retained_per_turn = RETAINED_PER_TURN
 
     def begin(self, now: float) -> None:
         """Bytes arrived, at this moment; nobody has been congested by them yet."""

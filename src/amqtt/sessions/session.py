@@ -24,9 +24,6 @@ from amqtt.wire.reasons import ReasonCode
 NEVER_EXPIRES: Final = 0xFFFFFFFF
 """The Session Expiry Interval of a Session that does not expire (MQTT 5.0, 3.1.2.11.2)."""
 PUBREL_SUCCESS: Final = b"\x62\x02"
-RETAINED_PER_TURN: Final = 100
-"""Looks for a retained message to send to one Client, per turn: a `#` over 100,000 of them must not
-stop the others. A look costs little, whether it finds one or not."""
 
 
 class RetainedDelivery:
@@ -461,7 +458,7 @@ class Session(Subscriber):
 
     def _send_retained(self, link: Link) -> None:
         """Send the next retained messages that new Subscriptions are owed, a slice per turn."""
-        left = RETAINED_PER_TURN
+        left = link.turn.retained_per_turn
         waiting = self.retained
         while left > 0 and self.owes_retained:
             topic_filter, delivery = next(iter(waiting.items()))

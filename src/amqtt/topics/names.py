@@ -37,6 +37,13 @@ def topic_filter_fault(topic_filter: str, maximum_levels: int, maximum_bytes: in
     return _levels_fault("Topic Filter", real_filter, maximum_levels) or _wildcard_fault(real_filter)
 
 
+def topic_excess(text: str, maximum_levels: int, maximum_bytes: int) -> str:
+    """The bound that a Topic Name or Topic Filter exceeds, as Limits calls it; "": none."""
+    if _byte_length(text) > maximum_bytes:
+        return "maximum_topic_length"
+    return "maximum_topic_levels" if text.count("/") >= maximum_levels else ""
+
+
 def shared_fault(topic_filter: str) -> str:
     """What is wrong with `$share/name/` in front of a Topic Filter; "" when it is right or absent."""
     if not topic_filter.startswith(SHARE_PREFIX):

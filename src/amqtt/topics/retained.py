@@ -84,7 +84,7 @@ class RetainedMessages:
         """The moment at which it is worth calling `remove_expired` again; NEVER: not at all."""
         return self._expiries[0][0] if self._expiries else NEVER
 
-    def keep(self, message: Message) -> bool:
+    def keep(self, message: Message, whatever_the_bounds: bool = False) -> bool:
         """Retain the Message instead of the last one of its topic [MQTT-3.3.1-5].
 
         One without payload removes the last one and is not kept itself [MQTT-3.3.1-6]
@@ -98,7 +98,7 @@ class RetainedMessages:
         levels = topic.split("/")
         node, missing = self._reach(levels)
         old = None if missing else node.message
-        if not self._has_room(message, old, missing):
+        if not whatever_the_bounds and not self._has_room(message, old, missing):
             return False
         for level in levels[len(levels) - missing:]:
             node = _child(node, level)
@@ -107,6 +107,14 @@ class RetainedMessages:
             self._take_from(node, old)
         self._put_into(node, _bare(message))
         return True
+
+    def excess(self, message: Message) -> str:
+        """The bound for which `keep` has no room for the Message, as Limits calls it; "": none."""
+        node, missing = self._reach(message.topic.split("/"))
+        old = None if missing else node.message
+        if self.size + message.size - (0 if old is None else old.size) > self._maximum_bytes:
+            return "maximum_retained_bytes"
+        return "" if self._has_room(message, old, missing) else "maximum_retained_messages"
 
     def remove(self, topic: str) -> bool:
         """Retain nothing for this topic; False: there was nothing."""
