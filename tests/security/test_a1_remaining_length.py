@@ -6,7 +6,9 @@ import tracemalloc
 import pytest
 
 from amqtt.broker import Broker
-from amqtt.wire.packets import Pingresp
+from amqtt.wire.decoder import Decoder
+from amqtt.wire.interned import TopicNames
+from amqtt.wire.packets import MQTT_5, Pingresp, Publish
 from amqtt.wire.primitives import variable_byte_integer
 from support.bench_server import Bench
 from support.loopback import Clients, connect_bytes
@@ -20,21 +22,25 @@ LARGEST = 64 * 1024
 async def test_a_huge_connect_is_closed_at_its_header_and_the_rest_is_not_kept(
     broker: Broker, client: Clients
 ) -> None:
+    """500 sockets, in two crowds: a process may have a thousand, and both ends are in this one."""
     idle = await client.connected("idle")
-    strangers = [await client() for _ in range(200)]
-    gc.collect()
-    tracemalloc.start()
-    try:
-        for stranger in strangers:
-            stranger.send(HUGE + bytes(10_000))
-        for stranger in strangers:
-            assert await stranger.read_to_end() == b""
-        await idle.sync()
+    for crowd in (250, 500):
+        strangers = [await client() for _ in range(250)]
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] < 1024 * 1024
-    finally:
-        tracemalloc.stop()
-    assert broker.server.realm.excess.counts == {"maximum_connect_size": 200}
+        tracemalloc.start()
+        try:
+            for stranger in strangers:
+                stranger.send(HUGE + bytes(10_000))
+            for stranger in strangers:
+                assert await stranger.read_to_end() == b""
+            await idle.sync()
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] < 1024 * 1024
+        finally:
+            tracemalloc.stop()
+        for stranger in strangers:
+            await stranger.close()
+        assert broker.server.realm.excess.counts == {"maximum_connect_size": crowd}
 
 
 @pytest.mark.parametrize("first", [b"\x30" + HUGE[1:], b"\x82" + HUGE[1:], b"\xf0" + HUGE[1:], b"GET / HTTP"])
@@ -67,6 +73,34 @@ def test_a_buffer_grows_with_what_has_arrived_and_not_with_what_is_announced() -
     finally:
         tracemalloc.stop()
     assert not client.state.closed
+
+
+def test_a_buffer_takes_more_without_copying_what_it_has() -> None:
+    """Which would cost its square: whoever sends a megabyte in small pieces has it held once throughout."""
+    decoder = Decoder(TopicNames(), 10_000_000, 10_000_000, MQTT_5)
+    piece, size = bytes(100), 1_000_000
+    header = b"\x30" + variable_byte_integer(size)
+    tracemalloc.start()
+    try:
+        decoder.feed(header)
+        for _ in range(size // len(piece) - 1):
+            decoder.feed(piece)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * size
+    finally:
+        tracemalloc.stop()
+    assert decoder.error is None
+
+
+@pytest.mark.parametrize(("size", "closed"), [(1000, False), (1001, True)])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_connected_client_may_send_packets_of_so_many_bytes(size: int, closed: bool, qos: int) -> None:
+    """The fixed header included; by itself, and where it could be one of a run."""
+    header = 1 + 2 + (2 + len("a")) + 2 * (qos > 0) + 1
+    for number in (1, 3):
+        client = Bench(maximum_packet_size=1000).connected("c")
+        payload = bytes(size - header)
+        client.send(*(Publish("a", payload, qos, packet_id=n if qos else 0) for n in range(1, number + 1)))
+        assert client.state.closed is closed
 
 
 def test_once_it_is_known_a_client_may_send_more_but_not_everything() -> None:

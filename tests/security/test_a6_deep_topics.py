@@ -55,6 +55,9 @@ def test_the_deepest_that_there_can_be_are_published_subscribed_to_and_retained(
     assert [packet.reason_codes for packet in arrived if isinstance(packet, Suback)] == [[0]] * 3
     assert payloads.count(b"live") == 1
     assert payloads.count(b"retained") == 2
+    publisher.publish(topic, b"retained instead", 1, retain=True)
+    assert [message.payload for message in bench.server.retained] == [b"retained instead"]
+    assert bench.server.retained.get(topic) is not None
     publisher.publish(topic, b"", 1, retain=True)
     assert len(bench.server.realm.retained) == bench.server.realm.retained.nodes == 0
     client.lose()

@@ -1,9 +1,12 @@
 """A7: what matching one topic costs is bounded by what its Subscriptions may have, whoever made them."""
 
+import ast
 import itertools
+from pathlib import Path
 
 import pytest
 
+import amqtt
 from amqtt.server.limits import Limits
 from amqtt.topics.names import wildcard_levels
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Subscribe, SubscriptionRequest, Unsubscribe
@@ -46,6 +49,24 @@ def test_filters_of_very_many_levels_are_refused_before_a_topic_costs_much(
     assert len(tree.match(TOPIC)) == 1
     assert tree.visits - before <= 2 * fitting
     assert bench.server.realm.excess.counts == {"maximum_wildcard_levels": len(filters) - fitting}
+
+
+ON_THE_WAY_OF_BYTES = ("wire", "topics", "sessions", "server", "net", "observe", "store")
+
+
+def test_nothing_that_a_client_sends_is_matched_by_regular_expressions() -> None:
+    """Whose time an attacker chooses. `access.hashes` reads the operator's file by them."""
+    package = Path(amqtt.__file__).parent
+    found = []
+    for part in (*ON_THE_WAY_OF_BYTES, "access"):
+        for module in (package / part).rglob("*.py"):
+            tree = ast.parse(module.read_text(encoding="utf-8"))
+            names = {
+                alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+            } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+            if names & {"re", "fnmatch", "glob"}:
+                found.append(f"{part}/{module.name}")
+    assert found == ["access/hashes.py"]
 
 
 def test_ten_thousand_filters_of_few_levels_are_granted() -> None:

@@ -19,6 +19,7 @@ from amqtt.wire.packets import (
     Unsubscribe,
 )
 from support.bench_server import Bench, BenchClient
+from support.raw_client import properties
 
 
 class Work:
@@ -77,7 +78,10 @@ def test_packet_identifiers_and_topic_aliases_are_looked_up() -> None:
     costs = {}
     for count in (20, 160):
         client = Bench(receive_maximum=1000, topic_alias_maximum=1000).connected("c")
-        packets = [Publish(f"t/{number}", b"", 2, packet_id=number) for number in range(1, count + 1)]
+        packets = [
+            Publish(f"t/{number}", b"", 2, packet_id=number, properties=properties(topic_alias=number))
+            for number in range(1, count + 1)
+        ]
         costs[count] = work_of(client, *packets)
     assert costs[160] <= 10 * costs[20]
 
@@ -119,6 +123,21 @@ def test_who_subscribes_to_very_much_goes_on_in_the_next_turn_and_nobody_waits_f
     assert set(map(tuple, answers.values())) == {(Suback, Unsuback, Suback, Unsuback, Pingresp)}
     assert not any(client.link.paused for client in greedy)
     assert len(bench.server.realm.tree) == 0
+
+
+def test_who_wants_little_does_not_overtake_who_stands_in_line() -> None:
+    bench = Bench()
+    order = []
+    clients = {}
+    for name, count in (("first", 600), ("second", 600), ("third", 300)):
+        client = clients[name] = bench.connected(name)
+        client.goes_on = False
+        client.send(Subscribe(1, [SubscriptionRequest(f"{name}/{n}") for n in range(count)]))
+        order += [name] if client.received() else []
+    for _ in range(3):
+        bench.server.tick()
+        order += [name for name, client in clients.items() if client.received()]
+    assert order == ["first", "second", "third"]
 
 
 def test_a_packet_that_has_more_filters_than_a_turn_has_one_for_itself() -> None:

@@ -84,6 +84,33 @@ def test_a_policy_of_shared_client_identifiers_lets_another_user_go_on(version: 
     assert realm.sessions["shared-id"].owner == "bob"
 
 
+class Uneven(Authenticator):
+    """Bob may have less than others; it does not show in what he receives, but in what he subscribes to."""
+
+    def authenticate(self, request: ConnectRequest) -> Answer:
+        return Accepted(Less("bob") if request.username == "bob" else Permissions(request.username))
+
+
+class Less(Permissions):
+    def may_subscribe(self, topic_filter: str, qos: int) -> int:
+        return qos if topic_filter in ("mail/#", "mail/2") else -1
+
+
+@BOTH
+def test_who_goes_on_with_a_shared_one_is_sent_what_he_could_subscribe_to_himself(version: int) -> None:
+    """By the very topic: mail/# is granted to him, and of what waits mail/2 alone."""
+    bench = Bench(Uneven())
+    realm = bench.server.realm
+    realm.settings = dataclasses.replace(realm.settings, shares_client_ids=True)
+    left(bench, version, "alice").lose()
+    publisher = bench.connected("publisher")
+    for number in (1, 2):
+        publisher.publish(f"mail/{number}", b"%d" % number, 1)
+    bob = come(bench, version, "bob")
+    assert bob.connack.session_present
+    assert payloads(bob) == [b"2"]
+
+
 @BOTH
 def test_when_the_session_has_ended_its_client_identifier_is_free(version: int) -> None:
     bench = Bench()

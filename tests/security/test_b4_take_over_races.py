@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from amqtt.server.events import ClientConnected, ClientDisconnected
 from amqtt.wire.packets import (
     MQTT_3_1_1,
     MQTT_5,
@@ -47,7 +48,7 @@ def test_a_crowd_with_one_identifier_leaves_one_owner_and_loses_nothing(seed: in
             sent += 1
         for client in line:
             for packet in client.received():
-                if isinstance(packet, Publish):
+                if isinstance(packet, Publish) and chance.random() < 0.7:
                     taken.add(packet.payload)
                     client.send(Puback(packet.packet_id))
         there = [client for client in line if not client.state.closed]
@@ -62,6 +63,48 @@ def test_a_crowd_with_one_identifier_leaves_one_owner_and_loses_nothing(seed: in
     assert taken >= {b"%d" % number for number in range(sent)} - before_subscribed(sent, taken)
     assert len(fired) == len(set(fired))
     assert bench.faults == []
+
+
+@pytest.mark.parametrize("goes", ["lost", "taken over"])
+@pytest.mark.parametrize("ends", ["in time", "by a Client that starts clean"])
+def test_a_will_that_was_published_is_not_published_again_when_its_session_ends(goes: str, ends: str) -> None:
+    bench = Bench()
+    fired: list[str] = []
+    bench.server.subscribe("will", 0, lambda message, _: fired.append(message.topic))
+    lasting = {"clean_start": False, "session_expiry_interval": 100}
+    client = bench.connected("one", will=WillFields("will", b"dead"), **lasting)
+    if goes == "lost":
+        client.lose()
+    else:
+        bench.connected("one", **lasting).send(Disconnect())
+    assert fired == ["will"]
+    if ends == "in time":
+        bench.pass_time(101)
+    else:
+        bench.connected("one", clean_start=True)
+    assert fired == ["will"]
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+def test_who_was_taken_over_is_gone_before_its_successor_is_welcome(version: int) -> None:
+    """Its Will Message, and that it left, come before the CONNACK; nothing that it says counts any more."""
+    bench = Bench()
+    witness = bench.connected("witness", version)
+    witness.subscribe("#")
+    old = bench.connected("one", version, will=WillFields("will", b"dead"))
+    new = bench.client(version)
+    order = []
+    for kind in (ClientDisconnected, ClientConnected):
+        bench.server.events.on(kind, lambda event: order.append((type(event), old.state.closed)))
+    new.connect("one")
+    assert order == [(ClientDisconnected, True), (ClientConnected, True)]
+    assert [packet.payload for packet in witness.received() if isinstance(packet, Publish)] == [b"dead"]
+    old.send(Publish("late", b"x"), Subscribe(1, [SubscriptionRequest("#")]))
+    assert witness.received() == []
+    assert bench.server.realm.sessions["one"].subscriptions == {}
+    old.lose()
+    assert not new.state.closed
+    assert bench.server.realm.connected["one"] is new.state
 
 
 def before_subscribed(sent: int, taken: set[bytes]) -> set[bytes]:

@@ -58,11 +58,14 @@ async def test_nothing_that_is_logged_or_published_shows_a_password(
                 client.send(Connect("c", version, username=username, password=CANARY))
                 await client.read_to_end()
         published = [message.payload for message in broker.server.retained]
+        figures = broker.metrics()
     assert caplog.text
     assert PIECE not in caplog.text
     assert published
     assert not [payload for payload in published if PIECE.encode() in payload]
     assert PIECE not in (tmp_path / "trace").read_text()
+    assert "amqtt_refused_connections_total" in figures
+    assert PIECE not in figures
 
 
 @pytest.mark.parametrize("username", ["raise", "refuse"])

@@ -50,6 +50,30 @@ def test_an_alias_beyond_the_maximum_is_refused(alias: int) -> None:
     assert seen == []
 
 
+def test_the_highest_alias_is_taken_and_so_is_one_of_a_maximum_of_its_own() -> None:
+    made, seen = bench()
+    client = made.connected("c")
+    for topic in ("open", ""):
+        client.publish(topic, b"x", topic_alias=16)
+    assert seen == ["open"] * 2
+    assert not client.state.closed
+
+
+@pytest.mark.parametrize("maximum", [0, 1, 20])
+def test_the_maximum_is_what_was_announced(maximum: int) -> None:
+    made = Bench(topic_alias_maximum=maximum)
+    client = made.client()
+    connack = client.connect("c")
+    assert connack.properties is not None
+    assert (connack.properties.topic_alias_maximum or 0) == maximum
+    if maximum:
+        client.publish("a", b"x", topic_alias=maximum)
+        assert not client.state.closed
+    client.publish("a", b"x", topic_alias=maximum + 1)
+    assert client.state.closed
+    assert made.server.realm.excess.counts == {"topic_alias_maximum": 1}
+
+
 def test_an_alias_is_gone_with_its_connection_and_is_nobody_elses() -> None:
     made, seen = bench()
     first = made.connected("c", session_expiry_interval=100)
@@ -57,6 +81,7 @@ def test_an_alias_is_gone_with_its_connection_and_is_nobody_elses() -> None:
     other = made.connected("o")
     other.publish("", b"x", topic_alias=1)
     assert other.state.closed
+    assert other.received()[-1].reason_code == 0x82  # type: ignore[union-attr]
     first.lose()
     again = made.connected("c", clean_start=False, session_expiry_interval=100)
     again.publish("", b"x", topic_alias=1)

@@ -39,6 +39,22 @@ def test_a_publish_loses_them_live_and_retained(sent: Pairs, expected: Pairs, qo
 
 
 @NAMES
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("count", [1, 5])
+def test_so_do_those_that_come_together(sent: Pairs, expected: Pairs, qos: int, count: int) -> None:
+    """Properties that nobody has to change are passed on as they came: not these."""
+    bench = Bench()
+    subscribers = [bench.connected("s"), bench.connected("t", topic_alias_maximum=5)]
+    for subscriber in subscribers:
+        subscriber.subscribe("a", qos)
+    given = properties(user_properties=sent)
+    packets = [Publish("a", b"x", qos, packet_id=qos * n, properties=given) for n in range(1, count + 1)]
+    bench.connected("p").send(*packets)
+    for subscriber in subscribers:
+        assert arrived(subscriber) == [expected] * count
+
+
+@NAMES
 def test_a_will_message_loses_them(sent: Pairs, expected: Pairs) -> None:
     bench = Bench()
     subscriber = bench.connected("s")

@@ -20,7 +20,11 @@ PEERS = [
 ]
 
 
-def configuration(tmp_path: Path) -> dict[str, object]:
+ASKED = pytest.mark.parametrize("asked", [["auth_anonymous", "auth_file"], ["auth_file"]], ids=len)
+"""Whether somebody refuses who says no name, or nobody says yes to him."""
+
+
+def configuration(tmp_path: Path, asked: list[str]) -> dict[str, object]:
     (tmp_path / "passwd").write_text(f"alice:{SHA_CRYPT}\n")
     return {
         "listeners": {
@@ -29,13 +33,14 @@ def configuration(tmp_path: Path) -> dict[str, object]:
             "unix": {"type": "unix", "path": str(tmp_path / "mqtt.sock")},
         },
         "sys_interval": 0,
-        "auth": {"allow-anonymous": False, "password-file": str(tmp_path / "passwd")},
+        "auth": {"allow-anonymous": False, "password-file": str(tmp_path / "passwd"), "plugins": asked},
         "topic-check": {"enabled": True, "plugins": ["topic_acl"], "acl": {"alice": ["mine"]}},
     }
 
 
-async def test_every_listener_decides_the_same(tmp_path: Path) -> None:
-    async with Broker(configuration(tmp_path)) as broker:
+@ASKED
+async def test_every_listener_decides_the_same(tmp_path: Path, asked: list[str]) -> None:
+    async with Broker(configuration(tmp_path, asked)) as broker:
         decisions = {}
         for name, listener in broker.listeners.items():
             found = []
@@ -48,18 +53,23 @@ async def test_every_listener_decides_the_same(tmp_path: Path) -> None:
                         found += map(int, (await client.subscribe(topic_filter)).reason_codes)
                 await client.close()
             decisions[name] = found
-    assert set(map(tuple, decisions.values())) == {(0, 0, 0x87, 0x87, 0x86, 0x86, 0x87, 0x87)}
+    assert set(map(tuple, decisions.values())) == {(0, 0, 0x87, 0x87, 0x86, 0x86, 0x87, 0x87)}, asked
 
 
+@ASKED
+@pytest.mark.parametrize("proxied", [False, True])
 @pytest.mark.parametrize("who", ["anonymous", "nameless"])
-async def test_no_address_makes_up_for_a_password(tmp_path: Path, who: str) -> None:
+async def test_no_address_makes_up_for_a_password(
+    tmp_path: Path, who: str, proxied: bool, asked: list[str]
+) -> None:
     user, password = WHO[who]
-    async with Broker(configuration(tmp_path)) as broker:
+    async with Broker(configuration(tmp_path, asked)) as broker:
         for peer in PEERS:
 
             class Holder:
                 server = broker.server
                 turn = broker.server.turn
 
+            peer.proxied = proxied
             client = BenchClient(Holder, 5, peer)  # type: ignore[arg-type]
             assert client.connect("c", username=user, password=password).reason_code == 0x87

@@ -138,7 +138,18 @@ def in_process(world: World, filters: list[str], share: str) -> tuple[set[str], 
     return arrived(user), codes
 
 
-PATHS = [live, at_qos_0, retained, queued, will, in_process]
+def in_one_piece(world: World, filters: list[str], share: str) -> tuple[set[str], list[int]]:
+    """What comes together is passed on together: as runs, where nothing asks for a closer look."""
+    user = world.user()
+    codes = [user.subscribe(share + each, 1) for each in filters]
+    world.boss.send(*(Publish(topic, b"x") for topic in EVERY))
+    at_qos_0 = arrived(user)
+    world.boss.send(*(Publish(topic, b"x", 1, packet_id=n) for n, topic in enumerate(EVERY, start=1)))
+    assert arrived(user) == at_qos_0
+    return at_qos_0, codes
+
+
+PATHS = [live, at_qos_0, retained, queued, will, in_process, in_one_piece]
 
 
 @pytest.mark.parametrize("share", ["", "$share/g/"], ids=["own", "shared"])
@@ -146,6 +157,10 @@ PATHS = [live, at_qos_0, retained, queued, will, in_process]
 @pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 def test_what_arrives_is_what_is_granted_and_asked_for(path, share: str, version: int) -> None:  # type: ignore[no-untyped-def]
     @example(["#"], ["a"], ["#"])
+    @example(["a"], None, ["#", "a"])
+    @example(["+"], None, ["#", "+/+"])
+    @example(["a/+"], None, ["a/#", "a/b", "+/b"])
+    @example(["#"], ["a/b", "b/a"], ["a/#", "b/#"])
     @example(["a/#"], ["+/b", "a"], ["a/#", "a/b"])
     @example(["+"], [], ["+", "a"])
     @example(["#", "$SYS/#"], ["$SYS/a", "b/#"], ["$SYS/#", "#"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Permissions
+from amqtt.message import Message
 from amqtt.sessions.session import Session
 from amqtt.topics.names import covers
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Puback, Publish, Unsubscribe, WillFields
@@ -164,9 +165,29 @@ def test_what_a_client_retained_and_may_not_publish_any_more_is_retained_no_long
     for topic in ("secret", "news"):
         alice.publish(topic, b"x", retain=True)
     bob.publish("bobs", b"x", retain=True)
+    office.bench.server.publish(Message("the program's", b"x", 0, True))
     office.allow("alice", "news")
     bob.subscribe("#")
-    assert sorted(topics(bob)) == ["bobs", "news"]
+    assert sorted(topics(bob)) == ["bobs", "news", "the program's"]
+
+
+@BOTH
+def test_a_user_who_comes_back_with_less_is_not_sent_what_waits_for_a_subscription_that_ends(
+    version: int,
+) -> None:
+    """Nobody has reviewed anything: what is granted now is what the Authenticator says at CONNECT."""
+    office = Office(version)
+    office.rules.kind = Uncensored
+    alice, bob = office.come("alice"), office.come("bob")
+    for topic in ("secret", "news"):
+        alice.subscribe(topic, 1)
+    alice.lose()
+    for topic in ("secret", "news"):
+        bob.publish(topic, b"x", 1)
+    office.rules.users["alice"] = ["news"]
+    again = office.come("alice")
+    assert topics(again) == ["news"]
+    assert list(office.bench.server.realm.sessions["alice"].subscriptions) == ["news"]
 
 
 @BOTH

@@ -30,6 +30,10 @@ def test_a_name_in_a_pattern_grants_no_more_than_itself(tmp_path: Path, name: st
     for topic in ("mail/alice/1", "mail/x/1", "mail/a/1", "mail/a/c/1", "mail", "other"):
         assert rules.publish(topic) is not True
         assert rules.receive(topic) is not True
+    is_one_level = name and not set(name) & set("+#/\0")
+    own = f"mail/{name}/1"
+    assert (rules.publish(own) is True) is bool(is_one_level), "what is no level is filled in nowhere"
+    assert (rules.subscribe(own) is True) is bool(is_one_level)
     assert rules.subscribe("#") is not True or rules.receive("mail/alice/1") is not True
 
 

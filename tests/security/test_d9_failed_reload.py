@@ -44,7 +44,7 @@ def test_a_half_written_file_keeps_what_was_read(tmp_path: Path, spoilt: str | b
 @pytest.mark.parametrize(
     "number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.ENOENT, errno.ENOSPC]
 )
-@pytest.mark.parametrize("call", ["open", "fstat"])
+@pytest.mark.parametrize("call", ["open", "fstat", "stat"])
 def test_an_error_of_the_system_keeps_what_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str
 ) -> None:
@@ -65,6 +65,25 @@ def test_an_error_of_the_system_keeps_what_was_read(
     monkeypatch.undo()
     clock.now += 10
     assert users.refreshed() == {"mallory": "ok-more"}
+
+
+@pytest.mark.parametrize("instead", ["a directory", "a pipe", "too large"])
+def test_what_is_no_file_any_more_keeps_what_was_read(
+    tmp_path: Path, instead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, clock = tmp_path / "users", StoppedClock()
+    file.write_text("alice:ok1\n")
+    users = CredentialFile(file, "key", read, clock)
+    file.unlink()
+    if instead == "a directory":
+        file.mkdir()
+    elif instead == "a pipe":
+        os.mkfifo(file)
+    else:
+        monkeypatch.setattr(credential_file, "LARGEST_FILE", 20)
+        file.write_text("mallory:ok and more than there may be\n")
+    clock.now += 10
+    assert users.refreshed() == {"alice": "ok1"}
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ async def broker():
 async def open_websocket(broker):
     made = []
 
-    async def open_one(path: str = "/mqtt") -> RawWebSocket:
-        made.append(await RawWebSocket.open(address(broker), "mqtt", path=path))
+    async def open_one(path: str = "/mqtt", extensions: str = "") -> RawWebSocket:
+        made.append(await RawWebSocket.open(address(broker), "mqtt", path=path, extensions=extensions))
         return made[-1]
 
     yield open_one
@@ -44,7 +44,8 @@ async def is_served(open_websocket) -> bool:
 
 
 async def test_e1_compression_is_not_negotiated_and_a_compressed_frame_ends_it(open_websocket):
-    websocket = await open_websocket()
+    websocket = await open_websocket(extensions="permessage-deflate; client_max_window_bits")
+    assert websocket.status == 101
     assert "sec-websocket-extensions" not in websocket.headers
     websocket.write(frame(BINARY, CONNECT, reserved=4))
     assert await websocket.expect_close() == (b"", 1002)
@@ -90,6 +91,14 @@ async def test_e2_a_stranger_may_not_send_more_than_a_connect(open_websocket):
         websocket.send(BINARY, b"", last=False)
         websocket.write(frame(CONTINUATION, bytes(90_000)))
     await websocket.read_to_end()
+    assert await is_served(open_websocket)
+
+
+async def test_e2_of_a_frame_that_is_not_complete_a_stranger_may_send_no_more_either(open_websocket):
+    """One that is within the maximum, but more than a CONNECT may have."""
+    websocket = await open_websocket()
+    websocket.write(frame(BINARY, bytes(95_000))[:90_000])
+    assert await websocket.expect_close() == (b"", 1009)
     assert await is_served(open_websocket)
 
 

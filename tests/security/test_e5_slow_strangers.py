@@ -7,6 +7,8 @@ import ssl
 import pytest
 
 from amqtt.broker import Broker
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Pingreq
+from support.bench_server import Bench
 from support.tls import Authority
 
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a"
@@ -53,15 +55,19 @@ def client_hello(authority: Authority) -> bytes:
     ("proxied-tls", b"PROXY UNKNOWN\r\nhello"),
 ])
 async def test_who_is_not_done_in_time_is_closed_wherever_it_is(broker, authority, listener, said):
-    """All but the last byte is sent, one after the other, for as long as there are any."""
+    """All but the last byte is sent, one after the other: that would take longer than there is time."""
     sent = said.replace(b"hello", client_hello(authority))[:-1]
+    pause = 2 * DEADLINE / max(1, len(sent))
     reader, writer = await asyncio.open_connection(*broker.listeners[listener].addresses[0])
     closed = asyncio.ensure_future(reader.read())
     try:
         async with asyncio.timeout(10):
             for byte in sent:
+                if closed.done():
+                    break
                 writer.write(bytes((byte,)))
-                await asyncio.wait([closed], timeout=0.002)
+                await asyncio.wait([closed], timeout=pause)
+            assert closed.done() or not sent, "no byte gives it more time"
             await asyncio.wait([closed])
     finally:
         closed.cancel()
@@ -88,3 +94,33 @@ async def test_a_client_that_is_in_is_not_affected_and_dead_peers_are_noticed_by
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 300
     for one in (writer, stranger):
         one.transport.abort()
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+@pytest.mark.parametrize(("keep_alive", "seconds"), [(2, 3), (65_535, 98_302.5)])
+def test_a_client_that_is_in_says_something_within_one_and_a_half_keep_alives(
+    version: int, keep_alive: int, seconds: float
+) -> None:
+    bench = Bench()
+    client, talking = (bench.connected(name, version, keep_alive=keep_alive) for name in ("c", "t"))
+    bench.pass_time(seconds - 0.5)
+    talking.send(Pingreq())
+    assert not client.state.closed
+    bench.pass_time(0.5)
+    assert client.state.closed
+    assert not talking.state.closed
+    if version == MQTT_5:
+        assert client.received()[-1].reason_code == 0x8D  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+def test_without_a_keep_alive_a_client_may_be_silent_unless_there_is_a_longest_one(version: int) -> None:
+    bench = Bench()
+    client = bench.connected("c", version, keep_alive=0)
+    bench.pass_time(1e7)
+    assert not client.state.closed
+    bounded = Bench(maximum_keep_alive=60)
+    told = bounded.client(version)
+    if told.connect("c", keep_alive=0).reason_code == 0:
+        bounded.pass_time(90)
+    assert told.state.closed

@@ -53,8 +53,12 @@ async def is_let_in(broker: Broker, context: ssl.SSLContext, kind: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "ws"])
-async def test_only_a_certificate_of_the_ca_lets_in_where_one_is_required(authority, kind):
-    config = configuration(authority, kind, cafile=authority.cafile, **{"require-certificate": True})
+async def test_only_a_certificate_of_the_ca_lets_in_where_one_is_required(authority, kind, tmp_path):
+    revoked = authority.client_context("revoked")
+    crlfile = tmp_path / "crl.pem"
+    crlfile.write_bytes(authority.revocations(str(authority.directory / "revoked.pem")))
+    more = {"require-certificate": True, "crlfile": str(crlfile)}
+    config = configuration(authority, kind, cafile=authority.cafile, **more)
     of_another = authority.client_context()
     trustme.CA().issue_cert("device").configure_cert(of_another)
     async with Broker(config) as broker:
@@ -62,6 +66,7 @@ async def test_only_a_certificate_of_the_ca_lets_in_where_one_is_required(author
             assert not await is_let_in(broker, authority.client_context(), kind)
             assert not await is_let_in(broker, of_another, kind)
             assert not await is_let_in(broker, expired(authority), kind)
+            assert not await is_let_in(broker, revoked, kind)
         assert await is_let_in(broker, authority.client_context("device"), kind)
 
 

@@ -50,6 +50,21 @@ async def test_a_header_from_anyone_else_is_a_protocol_error(broker, header):
     assert await answer(broker, "web", header + b"GET / HTTP/1.1\r\n\r\n") in {b"", b"HTTP"}
 
 
+@pytest.mark.parametrize(("size", "taken"), [(107, True), (108, False), (4000, False)])
+async def test_a_line_has_at_most_107_bytes_whatever_it_says(broker, size, taken):
+    line = b"PROXY UNKNOWN ".ljust(size - 2, b"x") + b"\r\n"
+    assert (await answer(broker, "proxied", line + CONNECT) == b"\x20\x02\0\0") is taken
+
+
+@pytest.mark.parametrize(("vectors", "taken"), [(4096, True), (4097, False), (60_000, False)])
+async def test_vectors_have_at_most_4_kib(broker, vectors, taken):
+    """One after the other of a type that nobody knows, as large as they may be together."""
+    header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + (12 + vectors).to_bytes(2, "big")
+    address = bytes((192, 0, 2, 7, 127, 0, 0, 1, 0, 1, 7, 91))
+    vector = b"\xee" + (vectors - 3).to_bytes(2, "big") + bytes(vectors - 3)
+    assert (await answer(broker, "proxied", header + address + vector + CONNECT) == b"\x20\x02\0\0") is taken
+
+
 @pytest.mark.parametrize("listener", ["proxied", "socket"])
 async def test_a_proxy_must_send_a_header(broker, listener):
     assert await answer(broker, listener, CONNECT) == b""

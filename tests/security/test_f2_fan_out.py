@@ -1,14 +1,28 @@
 """F2: one PUBLISH to very many Subscribers keeps nobody else waiting until all of them were written."""
 
 import asyncio
+import gc
 import select
+import tracemalloc
 from collections.abc import Callable
+
+import pytest
 
 from amqtt.abc import Peer
 from amqtt.broker import Broker
 from amqtt.sessions.link import SLICE, Link
 from amqtt.wire.encoder import encode
-from amqtt.wire.packets import MQTT_5, Connect, Pingreq, Pingresp, Subscribe, SubscriptionRequest
+from amqtt.wire.packets import (
+    MQTT_3_1_1,
+    MQTT_5,
+    Connect,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Subscribe,
+    SubscriptionRequest,
+)
+from support.bench_server import Bench
 from support.opener import Opener
 
 SLICES = 4
@@ -83,6 +97,44 @@ async def test_an_idle_peer_is_answered_before_the_last_slice_is_written(
     assert order.count("member") == len(crowd), "each once"
     for member in crowd:
         member.leave()
+
+
+PAYLOAD = 1024 * 1024
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("are", ["there", "away"])
+def test_a_message_to_a_hundred_is_in_memory_once(version: int, qos: int, are: str) -> None:
+    """Its payload: in flight or queued, and at QoS 0 written, it is the same bytes for everybody."""
+    bench = Bench()
+    more = {"session_expiry_interval": 1000} if version == MQTT_5 else {}
+    for number in range(100):
+        client = bench.connected(f"c{number}", version, clean_start=False, **more)
+        client.subscribe("t", qos)
+        if are == "away":
+            client.lose()
+        else:
+            client.link.blocked, client.link.maximum, client.link.pressure = True, 1 << 40, 1 << 40
+            client.link.flush = lambda: None
+    publisher = bench.connected("p", version)
+    data = encode(Publish("t", bytes(PAYLOAD), qos, packet_id=1 if qos else 0), version)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        publisher.send(data)
+        if qos == 0 or are == "away":
+            assert tracemalloc.get_traced_memory()[1] < 6 * PAYLOAD
+    finally:
+        tracemalloc.stop()
+    realm = bench.server.realm
+    held = [
+        outgoing.message
+        for session in realm.sessions.values()
+        for outgoing in [*session.backlog, *session.inflight.entries.values()]
+    ]
+    assert len(held) == (100 if qos else 0)
+    assert len({id(message.payload) for message in held}) == min(qos, 1)
 
 
 async def test_what_waits_for_its_slice_when_a_broker_stops_does_not_silence_the_next_start(

@@ -1,12 +1,16 @@
 """F5: what waits for Clients that are away, or do not acknowledge, is bounded for each and for all."""
 
+from pathlib import Path
+
 import pytest
 
+from amqtt.broker import Broker
 from amqtt.observe.figures import memory_limit, memory_used
 from amqtt.service import Service
 from amqtt.sessions.backlog import PLACE
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Puback, Publish
+from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Puback, Publish
 from support.bench_server import Bench, BenchClient
+from support.opener import Opener
 
 BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 
@@ -65,6 +69,17 @@ def test_bytes_of_all_sessions_are_bounded_together_and_drops_are_what_is_missin
     assert bench.server.realm.excess.counts == {"maximum_queued_bytes_in_all": 30}
     assert sum(len(payloads(back(bench, name))) for name in names) == 20
     assert counters.held_bytes == counters.queued_bytes == counters.queued_messages == 0
+
+
+@pytest.mark.parametrize(("spare", "waiting"), [(0, 2), (-1, 1)])
+def test_the_bytes_of_all_are_those_of_topic_payload_and_place(spare: int, waiting: int) -> None:
+    bench = Bench(maximum_queued_bytes_in_all=2 * (PLACE + 1 + 100) + spare)
+    away(bench, "a", topic="a")
+    away(bench, "b", topic="b")
+    publisher = bench.connected("p")
+    for topic in ("a", "b"):
+        publisher.publish(topic, bytes(100), 1)
+    assert bench.server.counters.queued_messages == waiting
 
 
 def test_a_message_that_waits_for_many_counts_once() -> None:
@@ -127,6 +142,45 @@ def test_what_was_in_flight_is_sent_again_within_the_same_bound() -> None:
         arrived += [packet.payload[:1] for packet in sent]
         again.send(*(Puback(packet.packet_id) for packet in sent))
     assert arrived == [b"0", b"1", b"2", b"3"]
+
+
+async def test_the_store_stays_within_the_bounds_and_what_was_dropped_is_what_is_missing(
+    tmp_path: Path, opener: Opener
+) -> None:
+    """Ten megabytes, for fifty who are away: two may wait, in memory and on the disk."""
+    most, size, sent, sessions = 2_000_000, 100_000, 100, 50
+    file = tmp_path / "amqtt.db"
+    config = {
+        "listeners": {"test": {"bind": "127.0.0.1:0"}},
+        "sys_interval": 0,
+        "persistence": {"file": str(file), "durability": "normal"},
+        "limits": {"maximum-queued-bytes": most // 4, "maximum-queued-bytes-in-all": most},
+    }
+    async with Broker(config) as broker:
+        for number in range(sessions):
+            client = await opener(broker)
+            await client.connect(f"c{number}", clean_start=False, session_expiry_interval=1000)
+            await client.subscribe(f"t/{number % 10}", 1)
+            client.send(Disconnect())
+            await client.read_to_end()
+        publisher = await opener.connected(broker, "p")
+        for number in range(sent):
+            publisher.publish(f"t/{number % 10}", bytes(size), 1, packet_id=number + 1)
+            assert (await publisher.expect(Puback)).reason_code < 0x80
+        counters = broker.server.counters
+        kept = counters.queued_messages
+        assert 0 < kept < sent * sessions // 10
+        assert counters.dropped_full == sent * sessions // 10 - kept
+        assert sum(broker.server.realm.excess.counts.values()) == counters.dropped_full
+        assert counters.held_bytes <= most
+    assert file.stat().st_size <= most + 500_000
+    arrived = 0
+    async with Broker(config) as broker:
+        for number in range(sessions):
+            client = await opener(broker)
+            await client.connect(f"c{number}", clean_start=False, session_expiry_interval=1000)
+            arrived += sum(isinstance(packet, Publish) for packet in await client.sync())
+    assert arrived == kept
 
 
 def test_without_a_word_all_queues_may_have_a_quarter_of_the_memory() -> None:

@@ -4,11 +4,14 @@ import logging
 
 import pytest
 
+from amqtt.abc import Peer
+from amqtt.health import figures_of
 from amqtt.observe.lines import JsonLines
 from amqtt.observe.log import EventLog
+from amqtt.observe.metrics import exposition
 from amqtt.server.sys_topics import SysTopics
-from amqtt.wire.packets import Publish
-from support.bench_server import Bench
+from amqtt.wire.packets import MQTT_5, Publish
+from support.bench_server import Bench, BenchClient
 from support.clock import StoppedClock
 
 NAMES = [
@@ -49,19 +52,38 @@ def test_a_flood_of_one_kind_is_a_few_lines(caplog: pytest.LogCaptureFixture) ->
     assert len(caplog.records) < 600
 
 
+def test_one_address_has_ten_lines_of_a_kind_and_the_others_have_theirs(
+    caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bench = Bench()
+    listening(bench)
+    for number in range(90):
+        for address in ["192.0.2.1"] * 5 + ["198.51.100.7"] * (number % 30 == 0):
+            BenchClient(bench, MQTT_5, Peer(address)).send(b"\xf1")
+    lines = [record.address for record in caplog.records]  # type: ignore[attr-defined]
+    assert lines.count("192.0.2.1") == 10
+    assert lines.count("198.51.100.7") == 3
+
+
 def test_figures_are_as_many_for_a_crowd_as_for_one() -> None:
-    counts = []
-    for crowd in (1, 1000):
+    counts, texts = [], []
+    for crowd in (1, 10_000):
         bench = Bench()
         watcher = bench.connected("watcher")
         watcher.subscribe("$SYS/#")
         for number in range(crowd):
             client = bench.connected(f"c{number}")
-            client.publish(f"t/{number}", b"x")
+            client.publish(f"t/{number}", b"x", retain=True)
             client.subscribe("a\x01b", 1)
+            client.subscribe(f"t/{number}/+")
         topics = SysTopics(bench.server.realm, "test", dict)
         topics.begin()
         counts.append(len({packet.topic for packet in watcher.received() if isinstance(packet, Publish)}))
+        texts.append(exposition(figures_of(bench.server.realm, [], True, 5.0)))
     assert counts[0] == counts[1] > 30
+    assert len(texts[0].splitlines()) == len(texts[1].splitlines())
+    assert len(texts[1]) < 200_000
+    assert "c9999" not in texts[1]
 
 

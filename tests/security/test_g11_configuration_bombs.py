@@ -35,6 +35,23 @@ def test_what_would_run_or_unfold_is_a_mistake_with_its_line(tmp_path: Path, con
     assert not witness.exists()
 
 
+@pytest.mark.parametrize("tag", ["python/module:amqtt_witness", "python/name:amqtt_witness.name"])
+def test_nothing_is_imported_for_a_name_in_a_file(
+    tmp_path: Path, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is imported runs."""
+    witness = tmp_path / "witness"
+    (tmp_path / "amqtt_witness.py").write_text(f"open({str(witness)!r}, 'w').close()\nname = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for place in ("{}", "auth: {}", "auth: [{}]", "limits: {{maximum-qos: {}}}"):
+        file = tmp_path / "amqtt.yaml"
+        file.write_text(place.format(f"!!{tag} ''") + "\n")
+        with pytest.raises(BrokerError) as raised:
+            load(file)
+        assert str(raised.value).startswith(f"{file}:1:")
+    assert not witness.exists()
+
+
 def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "amqtt.yaml"
     file.write_text("# " + "x" * (10 * 1024 * 1024))

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from amqtt.broker import Broker
+from amqtt.compat.plugins import host, rounds
+from amqtt.compat.plugins.feed import HOOKS
 from amqtt.plugins.base import BaseAuthPlugin, BasePlugin, BaseTopicPlugin
+from amqtt.wire.packets import Disconnect, Unsubscribe
 from support.opener import Opener
 
 WAYS = ["raises", "hangs", "cancels", "blocks", "answers rubbish"]
@@ -98,6 +101,55 @@ async def test_a_hook_that_misbehaves_stops_nobody(
                 assert [packet.payload for packet in await idle.sync()] == [b"x"]  # type: ignore[union-attr]
     if way == "raises":
         assert any("Hooked" in record.getMessage() for record in caplog.records)
+
+
+class Everywhere(BasePlugin[Any]):
+    """Misbehaves whenever it is told anything at all."""
+
+    way = "raises"
+    told: ClassVar[set[str]] = set()
+
+
+def _hook(name: str) -> Any:
+    async def hook(self: Everywhere, **_: Any) -> Any:
+        self.told.add(name)
+        return await misbehave(self.way)
+
+    return hook
+
+
+for each in HOOKS:
+    setattr(Everywhere, each, _hook(each))
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_hook_may_misbehave_and_the_broker_starts_serves_and_stops(
+    way: str, opener: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(Everywhere, "way", way)
+    monkeypatch.setattr(Everywhere, "told", set())
+    monkeypatch.setattr(host, "PREPARATION", 0.2)
+    monkeypatch.setattr(rounds, "CATCH_UP", 0.2)
+    at = broker(Everywhere)
+    async with asyncio.timeout(30):
+        await at.start()
+        idle = await opener.connected(at, "idle")
+        for number in range(3):
+            client = await opener.connected(at, f"c{number}")
+            await client.subscribe("a")
+            client.publish("a", b"x", 1, retain=True)
+            await client.sync()
+            client.send(Unsubscribe(1, ["a"]), Disconnect())
+            await client.read_to_end()
+            assert await idle.sync() == []
+    async with asyncio.timeout(10):
+        await at.shutdown()
+    assert Everywhere.told == set(HOOKS)
+    if way in ("raises", "cancels"):
+        failed = {name for name in HOOKS for record in caplog.records if name in record.getMessage()}
+        assert failed == (set(HOOKS) if way == "raises" else set())
+        assert all("Everywhere" in r.getMessage() for r in caplog.records if r.name.endswith("plugins"))
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -25,7 +25,9 @@ class RawWebSocket:
         self.headers: dict[str, str] = {}
 
     @classmethod
-    async def open(cls, address: tuple[str, int], *subprotocols: str, path: str = "/mqtt") -> Self:
+    async def open(
+        cls, address: tuple[str, int], *subprotocols: str, path: str = "/mqtt", extensions: str = ""
+    ) -> Self:
         """Open one and ask for a WebSocket; `status` and `headers` are the answer."""
         reader, writer = await asyncio.open_connection(*address)
         opened = cls(reader, writer)
@@ -36,6 +38,8 @@ class RawWebSocket:
         ]
         if subprotocols:
             lines.append("Sec-WebSocket-Protocol: " + ", ".join(subprotocols))
+        if extensions:
+            lines.append(f"Sec-WebSocket-Extensions: {extensions}")
         opened.write("\r\n".join([*lines, "", ""]).encode())
         await opened._read_response(key)
         return opened
