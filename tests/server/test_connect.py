@@ -11,8 +11,11 @@ from amqtt.abc import (
     Authenticator,
     Challenge,
     ConnectRequest,
+    Peer,
     Refusal,
 )
+from amqtt.server.events import ConnectionRefused
+from amqtt.server.settings import ServerSettings
 from amqtt.server.state import CONNECTED
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import (
@@ -508,3 +511,241 @@ def test_the_permissions_of_a_resumed_session_are_those_of_the_new_connect() -> 
     bench.server.authenticator = Scripted(yes())
     bench.connected("p").publish("a", b"1", 1)
     assert again.received() == []
+
+
+# -- who is refused before anybody is asked
+
+
+class NeverAsked(Authenticator):
+    """Must not be asked."""
+
+    def authenticate(self, request: ConnectRequest) -> Answer:
+        raise AssertionError("it was asked")
+
+
+def refused(bench: Bench, client_id: str = "c", version: int = MQTT_5, **options: object) -> int:
+    """The Reason Code that a CONNECT is refused with; nothing may be left of it."""
+    client = bench.client(version)
+    code = client.connect(client_id, **options).reason_code  # type: ignore[arg-type]
+    assert client.state.closed
+    assert client_id not in bench.server.realm.sessions
+    assert bench.faults == []
+    return code
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+@pytest.mark.parametrize(
+    ("lag", "share", "limit"),
+    [(0.5, 0.0, "lag_to_refuse_clients"), (0.0, 0.9, "memory_to_refuse_clients"),
+     (9.0, 0.9, "lag_to_refuse_clients")],
+)
+def test_an_overloaded_server_refuses_newcomers_and_says_for_what(
+    version: int, lag: float, share: float, limit: str
+) -> None:
+    bench = Bench(NeverAsked())
+    for _ in range(3):
+        bench.server.lagged(lag, share)
+    assert refused(bench, version=version) == (0x89 if version == MQTT_5 else 0x88)
+    assert bench.server.realm.excess.counts == {limit: 1}
+
+
+def test_who_comes_too_often_is_refused_for_what_he_exceeds() -> None:
+    bench = Bench(maximum_connection_rate=3, maximum_reconnections=2)
+    for _ in range(2):
+        bench.connected("c").lose()
+    bench.server.authenticator = NeverAsked()
+    assert refused(bench) == 0x8A
+    assert refused(bench, "d") == 0x9F
+    assert bench.server.realm.excess.counts == {"maximum_reconnections": 2, "maximum_connection_rate": 1}
+
+
+@pytest.mark.parametrize(("length", "code"), [(30, 0), (31, 0x85)])
+def test_a_client_identifier_has_its_length_in_bytes(length: int, code: int) -> None:
+    bench = Bench(maximum_client_id_length=30)
+    assert bench.client().connect("\u20ac" * 10 + "x" * (length - 30)).reason_code == code
+    assert bench.server.realm.excess.counts == ({"maximum_client_id_length": 1} if code else {})
+
+
+@pytest.mark.parametrize(("keep_alive", "code"), [(0, 0x85), (30, 0), (31, 0x85)])
+def test_who_cannot_be_told_of_a_shorter_keep_alive_is_refused(keep_alive: int, code: int) -> None:
+    bench = Bench(maximum_keep_alive=30)
+    assert bench.client(MQTT_3_1_1).connect("c", keep_alive=keep_alive).reason_code == code
+
+
+PRIVATE = [Peer("127.0.0.1"), Peer("::1"), Peer("", transport="unix"), Peer("192.0.2.1", secure=True)]
+PUBLIC = [Peer("192.0.2.1"), Peer("no address"), Peer("127.0.0.1", proxied=True)]
+
+
+@pytest.mark.parametrize(("peer", "code"), [*((peer, 0) for peer in PRIVATE), *((p, 0x87) for p in PUBLIC)])
+def test_where_tls_is_asked_for_a_password_must_come_in_private(peer: Peer, code: int) -> None:
+    bench = Bench()
+    bench.server.realm.settings = ServerSettings(requires_tls_for_passwords=True)
+    assert BenchClient(bench, MQTT_5, peer).connect("a", username="u", password=b"x").reason_code == code
+    assert BenchClient(bench, MQTT_5, peer).connect("b", username="u").reason_code == 0
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+def test_who_takes_longer_than_he_may_is_refused_and_counted(version: int) -> None:
+    class Thinks(Authenticator):
+        def authenticate(self, request: ConnectRequest) -> Awaitable[Answer]:
+            return Question()  # type: ignore[return-value]
+
+    bench = Bench(Thinks())
+    client = bench.client(version)
+    client.send(Connect("c", version))
+    bench.server.answered(client.state, TimeoutError())
+    (connack,) = client.received()
+    assert connack.reason_code == 0x87  # type: ignore[union-attr]
+    assert bench.server.realm.excess.counts == {"authentication_timeout": 1}
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({}, {"receive_maximum": 256, "topic_alias_maximum": 16}),
+        ({"receive_maximum": 65_535, "topic_alias_maximum": 0}, {}),
+        ({"maximum_qos": 1}, {"maximum_qos": 1}),
+        ({"retain_available": False}, {"retain_available": 0}),
+        ({"wildcard_subscription_available": False}, {"wildcard_subscription_available": 0}),
+        ({"subscription_identifier_available": False}, {"subscription_identifier_available": 0}),
+        ({"shared_subscription_available": False}, {"shared_subscription_available": 0}),
+    ],
+)
+def test_connack_says_what_there_is_less_of_than_the_standard_assumes(
+    limits: dict[str, object], said: dict[str, int]
+) -> None:
+    connack = Bench(**limits).client().connect("c")
+    assert connack.properties is not None
+    names = [
+        "receive_maximum", "topic_alias_maximum", "maximum_qos", "retain_available",
+        "wildcard_subscription_available", "subscription_identifier_available",
+        "shared_subscription_available",
+    ]
+    usual = {} if not limits or "receive_maximum" in limits else {
+        "receive_maximum": 256, "topic_alias_maximum": 16,
+    }
+    found = {name: getattr(connack.properties, name) for name in names}
+    assert {name: value for name, value in found.items() if value is not None} == {**usual, **said}
+
+
+def test_a_stalled_client_is_told_so_and_its_session_stays() -> None:
+    bench = Bench()
+    client = bench.connected("c", session_expiry_interval=100)
+    bench.server.exceeded("stall_timeout", client.state.peer, client.state, "it took no bytes")
+    (disconnect,) = client.received()
+    assert isinstance(disconnect, Disconnect)
+    assert disconnect.reason_code == 0x97
+    assert client.state.closed
+    assert list(bench.server.realm.sessions) == ["c"]
+    bench.server.lost(client.state, "it took no bytes")
+    assert bench.server.realm.excess.counts == {"stall_timeout": 1}
+
+
+def test_a_stranger_who_takes_too_long_is_refused_for_no_quota() -> None:
+    bench = Bench()
+    told: list[ConnectionRefused] = []
+    bench.server.events.on(ConnectionRefused, told.append)
+    client = bench.client()
+    bench.server.exceeded("proxy_timeout", client.state.peer, client.state, "no PROXY header")
+    assert client.state.closed
+    assert [(event.reason_code, event.reason) for event in told] == [(0x80, "no PROXY header")]
+    assert bench.server.realm.excess.counts == {"proxy_timeout": 1}
+
+
+def test_whoever_is_turned_away_is_counted() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.server.exceeded("maximum_connections", Peer("192.0.2.1"))
+    assert bench.server.realm.excess.counts == {"maximum_connections": 3}
+
+
+class Named(AuthenticationExchange):
+    """The first data is the user's name; whoever answers the challenge is let in if he is `good…`."""
+
+    def __init__(self) -> None:
+        self._user = ""
+
+    @property
+    def user(self) -> str | None:
+        return self._user or None
+
+    def step(self, data: bytes | None) -> Accepted | Refusal | Challenge:
+        if not self._user:
+            self._user = (data or b"").decode()
+            return Challenge(b"?")
+        return Accepted(Asking(self._user)) if self._user.startswith("good") else Refusal(0x86)
+
+
+class Naming(Authenticator):
+    """Serves the method `m` alone."""
+
+    methods = ("m",)
+
+    def authenticate(self, request: ConnectRequest) -> Answer:
+        return None
+
+    def exchange(self, request: ConnectRequest) -> AuthenticationExchange:
+        return Named()
+
+
+class Asking(Permissions):
+    """Has something to find out before it answers; subscribing is not granted until then."""
+
+    asks = True
+
+    def may_subscribe(self, topic_filter: str, qos: int) -> int:
+        return qos if self.user == "good" else -1
+
+
+def attempt(bench: Bench, user: bytes) -> list[int]:
+    """The Reason Codes that somebody is sent who comes as this user and answers the challenge."""
+    client = bench.client()
+    client.send(
+        Connect("c", MQTT_5, properties=properties(authentication_method="m", authentication_data=user))
+    )
+    if not client.state.closed:
+        client.send(Auth(0x18, properties(authentication_method="m", authentication_data=b"!")))
+    client.lose()
+    return [packet.reason_code for packet in client.received()]  # type: ignore[union-attr]
+
+
+def test_whoever_guesses_by_an_authentication_method_is_banned_as_whom_he_says_he_is() -> None:
+    bench = Bench(Naming(), maximum_failed_logins=2)
+    assert [attempt(bench, b"bad") for _ in range(2)] == [[0x18, 0x86]] * 2
+    assert attempt(bench, b"bad") == [0x8A], "before his answer is looked at"
+    assert attempt(bench, b"good") == [0x18, 0]
+    assert bench.server.realm.excess.counts == {"maximum_failed_logins": 2}
+
+
+def test_a_challenge_that_the_client_cannot_take_ends_it() -> None:
+    bench = Bench(Naming())
+    client = bench.client()
+    given = properties(authentication_method="m", authentication_data=b"x", maximum_packet_size=8)
+    client.send(Connect("c", MQTT_5, properties=given))
+    assert client.state.closed
+    assert bench.server.realm.sessions == {}
+
+
+@pytest.mark.parametrize(("user", "code"), [(b"good", 0), (b"good too", 0x87)])
+def test_who_authenticates_anew_as_himself_keeps_what_he_subscribed_to(user: bytes, code: int) -> None:
+    bench = Bench(Naming())
+    client = bench.client()
+    for name, reason in ((b"good", None), (user, 0x19)):
+        given = properties(authentication_method="m", authentication_data=name)
+        client.send(Connect("c", MQTT_5, properties=given) if reason is None else Auth(reason, given))
+        client.send(Auth(0x18, properties(authentication_method="m", authentication_data=b"!")))
+        last = client.received()[-1]
+        if reason is None:
+            assert client.subscribe("t") == 0
+    assert last.reason_code == code  # type: ignore[union-attr]
+    assert client.state.closed is bool(code)
+    if not code:
+        assert list(bench.server.realm.sessions["c"].subscriptions) == ["t"]
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+def test_a_will_that_may_not_be_published_refuses_who_states_it(version: int) -> None:
+    bench = Bench()
+    client = bench.client(version)
+    assert client.connect("c", will=WillFields("$SYS/x", b"")).reason_code == 0x87
+    assert bench.server.realm.sessions == {}

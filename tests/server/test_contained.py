@@ -1,10 +1,12 @@
 """Permissions of a plugin that fail hurt nobody."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
 from amqtt.sessions.permissions import Permissions
-from amqtt.wire.packets import Publish, WillFields
+from amqtt.wire.packets import Puback, Publish, WillFields
 from support.bench_server import Bench
 
 
@@ -30,10 +32,24 @@ class Failing(Permissions):
         raise RuntimeError("receive")
 
 
+class FailsToPrepare(Permissions):
+    """Grants everything, and fails where it has something to find out before."""
+
+    asks = True
+
+    def prepare_publish(self, topic: str) -> None:
+        raise RuntimeError("prepare_publish")
+
+    def prepare_subscribe(self, topic_filters: Sequence[str]) -> None:
+        raise RuntimeError("prepare_subscribe")
+
+
 class ByUserName(Authenticator):
     """The user name says at which question the Permissions fail; none: they do not."""
 
     def authenticate(self, request: ConnectRequest) -> Answer:
+        if request.username == "prepare":
+            return Accepted(FailsToPrepare())
         return Accepted(Permissions() if request.username is None else Failing(request.username))
 
 
@@ -74,3 +90,11 @@ def test_a_will_that_can_no_longer_be_judged_is_dropped_and_the_session_ends(ben
     client.lose()
     assert "client" not in bench.server.realm.sessions
     assert [str(fault) for fault in bench.faults] == ["publish"]
+
+
+def test_what_cannot_be_found_out_is_asked_about_all_the_same(bench: Bench) -> None:
+    client = bench.connected("client", username="prepare")
+    assert client.subscribe("a", 1) == 1
+    client.publish("a", b"x", 1)
+    assert {type(packet) for packet in client.received()} == {Publish, Puback}
+    assert [str(fault) for fault in bench.faults] == ["prepare_subscribe", "prepare_publish"]

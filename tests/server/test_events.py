@@ -10,7 +10,10 @@ from amqtt.server.events import (
     Event,
     Events,
     Fault,
+    LimitExceeded,
     MessagePublished,
+    MessageQueued,
+    MessageRetained,
     PacketReceived,
     PacketSent,
 )
@@ -116,3 +119,35 @@ def test_a_take_over_is_told_as_the_end_of_one_and_the_beginning_of_another() ->
     assert [(type(event), getattr(event, "reason_code", None)) for event in told] == [
         (ClientConnected, None), (ClientDisconnected, 0x8E), (ClientConnected, None),
     ]
+
+
+def test_whoever_listens_is_told_of_what_is_retained_and_of_what_waits_for_somebody_who_is_away() -> None:
+    bench = Bench()
+    told: list[Event] = []
+    for kind in (MessageRetained, MessageQueued):
+        bench.server.events.on(kind, told.append)
+    away = bench.connected("away", session_expiry_interval=100, clean_start=False)
+    away.subscribe("t", 1)
+    away.lose()
+    publisher = bench.connected("p")
+    publisher.publish("t", b"x", 1, retain=True)
+    publisher.publish("t", b"y", 0)
+    publisher.publish("t", b"", 1, retain=True)
+    retained = [event.message.payload for event in told if isinstance(event, MessageRetained)]
+    queued = [(event.client_id, event.message.payload) for event in told if isinstance(event, MessageQueued)]
+    assert retained == [b"x", b""]
+    assert queued == [("away", b"x"), ("away", b"")]
+
+
+def test_a_limit_is_told_with_its_client_and_where_that_is() -> None:
+    bench = Bench(maximum_packet_size=200)
+    told: list[LimitExceeded] = []
+    bench.server.events.on(LimitExceeded, told.append)
+    for _ in range(3):
+        bench.connected("c").publish("t", bytes(300))
+    assert [(event.limit, event.client_id) for event in told] == [("maximum_packet_size", "c")]
+    assert told[0].peer is not None
+    assert told[0].peer.address == "192.0.2.1"
+    bench.turn.now += 60
+    bench.connected("c").publish("t", bytes(300))
+    assert len(told) == 2

@@ -12,7 +12,8 @@ from amqtt.server.overload import (
     REFUSES_CLIENTS,
     Overload,
 )
-from amqtt.wire.packets import Arrived, Pingreq, Publish
+from amqtt.wire.encoder import encode
+from amqtt.wire.packets import MQTT_5, Arrived, Pingreq, Publish
 from support.bench_server import Bench
 from support.raw_client import properties
 
@@ -95,3 +96,65 @@ def test_qos_0_is_dropped_one_by_one_and_in_runs_and_all_else_stays() -> None:
     publisher.send(*[Publish("a", b"y", 1, packet_id=n) for n in (1, 2)])
     assert bench.server.realm.overload.dropped == 3
     assert [packet.payload for packet in subscriber.received() if isinstance(packet, Publish)] == [b"y", b"y"]
+
+
+# -- in the Server
+
+
+def overloaded(bench: Bench, lag: float) -> None:
+    for _ in range(LOOKS):
+        bench.server.lagged(lag)
+
+
+def test_the_heaviest_are_not_read_from_for_a_moment_and_lose_nothing() -> None:
+    bench = Bench()
+    heavy, light, witness = (bench.connected(name) for name in ("heavy", "light", "witness"))
+    witness.subscribe("#")
+    bench.server.lagged(0.2)
+    bench.server.lagged(0.2)
+    heavy.publish("t", bytes(1000))
+    light.publish("t", b"x")
+    witness.received()
+    bench.server.lagged(0.2)
+    assert (heavy.link.paused, light.link.paused) == (True, False)
+    assert bench.turn.congested is heavy.link
+    bench.turn.congested = None
+    bench.server.received(heavy.state, encode(Publish("t", b"1"), MQTT_5))
+    assert bench.turn.congested is heavy.link
+    bench.server.received(heavy.state, encode(Publish("t", b"2"), MQTT_5))
+    assert witness.received() == []
+    bench.server.pause(heavy.state, bench.turn.now + 5)
+    bench.pass_time(0.1)
+    assert not heavy.link.paused, "for as long as was said first"
+    assert [packet.payload for packet in witness.received() if isinstance(packet, Publish)] == [b"1", b"2"]
+    assert bench.server.realm.excess.counts == {"lag_to_hold_publishers": 1}
+
+
+def test_a_client_that_is_gone_when_its_moment_comes_is_no_fault() -> None:
+    bench = Bench()
+    client = bench.connected("c")
+    bench.server.pause(client.state, bench.turn.now + 1)
+    bench.server.received(client.state, encode(Publish("t", b"x"), MQTT_5))
+    client.lose()
+    bench.server.pause(client.state, bench.turn.now + 1)
+    bench.pass_time(2)
+    assert bench.faults == []
+
+
+def test_when_it_is_calm_nobody_s_bytes_are_compared() -> None:
+    bench = Bench()
+    bench.connected("c").publish("t", bytes(1000))
+    bench.server.lagged(0.2)
+    assert bench.server.realm.overload._bytes
+    bench.server.lagged(0.0)
+    assert not bench.server.realm.overload._bytes
+
+
+def test_what_is_given_up_is_counted_for_those_who_sent_it() -> None:
+    bench = Bench()
+    sender, other = bench.connected("sender"), bench.connected("other")
+    overloaded(bench, 3.0)
+    sender.send(*(Publish("t", b"x") for _ in range(5)))
+    other.send(Publish("t", b"x", 1, packet_id=1), Pingreq())
+    assert bench.server.realm.overload.dropped == 5
+    assert bench.server.realm.excess.counts.get("lag_to_drop_qos_0") == 1

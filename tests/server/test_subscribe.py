@@ -10,8 +10,10 @@ from amqtt.wire.packets import (
     MQTT_3_1,
     MQTT_3_1_1,
     MQTT_5,
+    Connect,
     Disconnect,
     Puback,
+    Publish,
     Suback,
     Subscribe,
     SubscriptionRequest,
@@ -303,3 +305,63 @@ def test_a_member_that_unsubscribes_gives_back_what_it_was_not_sent() -> None:
     assert bench.server.counters.queued_messages == 0
 
 
+
+
+# -- what bridges of Mosquitto mean, who have no options to say it with
+
+
+@pytest.mark.parametrize("version", [MQTT_3_1, MQTT_3_1_1])
+def test_a_bridge_is_not_sent_what_it_brought_and_keeps_retain(version: int) -> None:
+    bench = Bench()
+    bridge = bench.client(version)
+    bridge.send(Connect("bridge", version, bridge=True))
+    bridge.received()
+    other = bench.connected("other")
+    assert suback(bridge, "t", qos=0) == [0]
+    bridge.publish("t", b"brought")
+    other.publish("t", b"fetched", retain=True)
+    (packet,) = bridge.received()
+    assert isinstance(packet, Publish)
+    assert (packet.payload, packet.retain) == (b"fetched", True)
+
+
+def test_of_what_a_bridge_shares_with_others_nothing_is_kept_from_it() -> None:
+    """No Local on a Shared Subscription is a Protocol Error [MQTT-3.8.3-4]."""
+    bench = Bench()
+    bridge = bench.client(MQTT_3_1_1)
+    bridge.send(Connect("bridge", MQTT_3_1_1, bridge=True))
+    bridge.received()
+    assert suback(bridge, "$share/g/t", qos=0) == [0]
+    bridge.publish("t", b"brought")
+    assert [packet.payload for packet in bridge.received() if isinstance(packet, Publish)] == [b"brought"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "filters", "limit"),
+    [
+        ({"maximum_subscriptions": 2}, ["a", "b", "c"], "maximum_subscriptions"),
+        ({"maximum_wildcard_levels": 3}, ["+", "+/a", "#"], "maximum_wildcard_levels"),
+    ],
+)
+def test_a_subscription_too_many_is_refused_by_itself_and_counted(
+    limits: Bounds, filters: list[str], limit: str
+) -> None:
+    bench = bench_with(limits)
+    client = bench.connected("c")
+    assert suback(client, *filters) == [2, 2, 0x97]
+    assert suback(client, filters[0], qos=1) == [1], "one that is there may be changed"
+    assert bench.server.realm.excess.counts == {limit: 1}
+
+
+@pytest.mark.parametrize("limits", [{"maximum_topic_levels": 2}, {"maximum_topic_length": 5}])
+@pytest.mark.parametrize(
+    ("topic_filter", "excess"), [("a/b/cd", 1), ("a+", 0), ("$share//a", 0), ("a/b", None)]
+)
+def test_a_topic_filter_is_counted_where_a_limit_is_what_is_wrong_with_it(
+    limits: Bounds, topic_filter: str, excess: int | None
+) -> None:
+    bench = bench_with(limits)
+    client = bench.connected("c")
+    client.send(Unsubscribe(1, [topic_filter]))
+    assert client.state.closed is (excess is not None)
+    assert sum(bench.server.realm.excess.counts.values()) == (excess or 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from amqtt.message import Message
-from amqtt.sessions.backlog import Backlog
+from amqtt.sessions.backlog import PLACE, Backlog
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.inflight import Outgoing
 from support.subscribers import RecordingSubscriber
@@ -97,3 +97,35 @@ def test_what_is_put_back_comes_first_and_in_its_order() -> None:
     backlog.put_back([first, second])
     assert [waiting.message.payload for waiting in backlog] == [b"1", b"22", b"333"]
     assert (backlog.size, counted(backlog)) == (size, (3, size))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "limit"),
+    [
+        ((1, 1000, 0), "maximum_queued_messages"), ((9, 9, 0), "maximum_queued_bytes"),
+        ((9, 1000, 2 * PLACE + 9), "maximum_queued_bytes_in_all"),
+        ((9, 1000, 2 * PLACE + 10), ""), ((9, 10, 0), ""), ((2, 1000, 0), ""),
+    ],
+)
+def test_it_says_which_bound_a_message_would_exceed(bounds: tuple[int, int, int], limit: str) -> None:
+    backlog = Backlog(bounds[0], bounds[1], Counters())
+    backlog.maximum_in_all = bounds[2]
+    assert backlog.put(outgoing(b"1234"))
+    second = outgoing(b"5678")
+    assert backlog.excess(second) == limit
+    assert backlog.put(second) is (not limit)
+
+
+def test_a_message_that_waits_for_several_counts_once_against_what_all_may_hold() -> None:
+    counters = Counters()
+    one, other = Backlog(9, 1000, counters), Backlog(9, 1000, counters)
+    message = Message("t", bytes(100))
+    for backlog in (one, other):
+        backlog.maximum_in_all = 101 + 2 * PLACE
+        assert backlog.put(Outgoing(message, 1, False))
+    assert counters.held_bytes == 101 + 2 * PLACE
+    assert one.excess(outgoing()) == "maximum_queued_bytes_in_all"
+    other.clear()
+    assert counters.held_bytes == 101 + PLACE
+    one.pop()
+    assert counters.held_bytes == 0
