@@ -189,6 +189,18 @@ def test_what_can_be_read_of_a_broken_file_is_carried_over(
     assert f"Carried over from {aside(file)[0]}: 2 Sessions, 3 Subscriptions, 3 queued" in caplog.text
 
 
+def test_a_file_whose_rows_are_whole_and_whose_free_pages_are_not_is_written_to_no_more(file: Path) -> None:
+    """What would be written next would go over something else: SQLite's own check sees that."""
+    written(file, everything())
+    with file.open("r+b") as broken:
+        broken.seek(36)  # how many pages are free, in the header of the file
+        broken.write((7).to_bytes(4, "big"))
+    assert contents(read(file)) == contents(everything())
+    assert len(aside(file)) == 1
+    assert contents(read(file)) == contents(everything())
+    assert len(aside(file)) == 1
+
+
 def test_a_table_whose_definition_is_damaged_does_not_take_the_others_with_it(file: Path) -> None:
     whole = written(file, everything()).read_bytes()
     file.write_bytes(whole.replace(b"CREATE TABLE wills", b"CREATE TABXE wills"))
