@@ -152,6 +152,31 @@ async def test_every_hook_may_misbehave_and_the_broker_starts_serves_and_stops(
         assert all("Everywhere" in r.getMessage() for r in caplog.records if r.name.endswith("plugins"))
 
 
+class Plain(BasePlugin[Any]):
+    """Raises in what is no coroutine, the first time that it is told of a Client; then counts them."""
+
+    told: ClassVar[list[str]] = []
+
+    def on_broker_client_connected(self, client_id: str = "", **_: Any) -> None:
+        self.told.append(client_id)
+        if len(self.told) == 1:
+            raise RuntimeError("out of order")
+
+
+async def test_a_plain_function_that_raises_is_called_again_the_next_time(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Plain, "told", [])
+    async with asyncio.timeout(30):
+        async with broker(Plain) as at:
+            for number in range(3):
+                await opener.connected(at, f"c{number}")
+    assert Plain.told == ["c0", "c1", "c2"]
+    failed = [each for each in caplog.records if "on_broker_client_connected failed" in each.getMessage()]
+    assert len(failed) == 1
+    assert "Plain" in failed[0].getMessage()
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_authenticator_that_misbehaves_admits_nobody(
     way: str, opener: Opener, monkeypatch: pytest.MonkeyPatch
