@@ -1,14 +1,27 @@
 """What is measured of attacks is true: an idle Client is pinged meanwhile, and what is wrong is said."""
 
+import os
+import time
 from dataclasses import replace
 
 import pytest
 
 from hostile.__main__ import Outcome, attacked, row
 from hostile.attacks import SCENARIOS, Scenario
+from hostile.idle import Processor
 from hostile.site import Site
 
-WELL = Outcome(Scenario("A1", "text", lambda _: None), 100, 0.1, 9.0, 5.0, 40.0, 60.0, 45.0, 46.0, 0, "")  # type: ignore[arg-type, return-value]
+WELL = Outcome(Scenario("A1", "text", lambda _: None), 100, 0.1, 9.0, 5.0, 2.0, 40.0, 60.0, 45.0, 46.0, 0, "")  # type: ignore[arg-type, return-value]
+
+TICK = 10.0
+"""Milliseconds after which a system has counted what a process does, at the latest."""
+
+
+def test_of_a_process_that_works_it_is_known_how_long_it_did() -> None:
+    processor = Processor(os.getpid())
+    before, begun = processor.milliseconds()[0], time.thread_time()
+    while processor.milliseconds()[0] < before + 2 * TICK:
+        assert time.thread_time() < begun + 1, "a second of work, and nothing was counted"
 
 
 async def test_one_attack_is_made_twice_and_measured() -> None:
@@ -21,7 +34,7 @@ async def test_one_attack_is_made_twice_and_measured() -> None:
     outcome = await attacked(Scenario("X", "one connection", harmless), 0.0)
     assert len(seen) == 2
     assert outcome.pings >= 2
-    assert outcome.at_work > 0
+    assert outcome.at_work <= outcome.worst + TICK
     assert 0 < outcome.median <= outcome.worst
     assert outcome.status == 0
     assert row(outcome).startswith("| X | one connection |")
