@@ -4,6 +4,7 @@ from random import Random
 
 from amqtt.server.events import ClientDisconnected, Fault
 from amqtt.server.limits import Limits
+from amqtt.server.line import LONGEST_TURN
 from amqtt.server.server import Server
 from amqtt.server.settings import ServerSettings
 from amqtt.sessions.link import Turn
@@ -33,7 +34,7 @@ class World:
     def __init__(self, seed: int) -> None:
         random = self.random = Random(seed)
         self.story: list[tuple[object, ...]] = []
-        self.turn = Turn(lambda: None, 1000.0)
+        self.turn = self._new_turn(1000.0)
         self.door = Door(random, random.choice((0.0, 0.1, 0.4)))
         self._numbers: dict[str, int] = {}
         self._settings = ServerSettings(
@@ -52,6 +53,12 @@ class World:
         self.wills: dict[int, tuple[bytes, int]] = {}
         self.fates: dict[bytes, str] = {}
         self._capacity = random.choice((100, 1_000, EVERYTHING))
+
+    def _new_turn(self, now: float) -> Turn:
+        """One that may be over behind any packet."""
+        turn = Turn(lambda: None, now)
+        turn.present = lambda: turn.now + self.random.choice((0.0, 0.0, 0.0, LONGEST_TURN))
+        return turn
 
     def _new_server(self) -> Server:
         server = Server(self._settings, self.door, self.turn)
@@ -87,7 +94,7 @@ class World:
         self._dropped_before += self.server.counters.dropped
         for session in self.server.realm.sessions.values():
             self.ledger.see(session)
-        self.turn = Turn(lambda: None, self.turn.now)
+        self.turn = self._new_turn(self.turn.now)
         self.server = self._new_server()
         promised = {payload for client in self.clients for payload in client.promised}
         same = self.ledger.crash(self.server, promised)

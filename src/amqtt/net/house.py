@@ -81,10 +81,10 @@ class Connection(Protocol):
 class House:
     """The Server, the Turn, the event loop and the clock; the receive buffer; who is connected.
 
-    It must be made inside the running event loop, and takes over `turn.wake`: the first Link of a
-    turn that has something to write schedules `turn.flush` once. `report` is given every exception
-    that is ours (never a peer's fault) and the Network Connection that was closed for it, None when
-    none could be accepted.
+    It must be made inside the running event loop, and takes over `turn.present` and `turn.wake`: the
+    first Link of a turn that has something to write schedules `turn.flush` once. `report` is given every
+    exception that is ours (never a peer's fault) and the Network Connection that was closed for it, None
+    when none could be accepted.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class House:
         self._emptied: asyncio.Future[None] | None = None
         # What this turn sends is written when the callbacks that are ready now have run.
         turn.wake = partial(self.loop.call_soon, turn.flush)
+        turn.present = clock
 
     def report(self, fault: BaseException, connection: Connection | None) -> None:
         """Tell the broker of a fault of ours; it must not do more harm than it has done."""

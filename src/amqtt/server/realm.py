@@ -1,5 +1,6 @@
 """What the verbs of the Server share: its Sessions, Subscriptions, retained messages, deadlines."""
 
+from collections.abc import Callable
 from functools import partial
 
 from amqtt.abc import Authenticator, Peer, Permissions
@@ -8,6 +9,7 @@ from amqtt.server.bans import Bans
 from amqtt.server.deadlines import Deadline, Deadlines
 from amqtt.server.events import Events, LimitExceeded, MessageQueued
 from amqtt.server.exceeded import Exceeded
+from amqtt.server.line import Line
 from amqtt.server.overload import Overload
 from amqtt.server.router import Router
 from amqtt.server.settings import ServerSettings
@@ -29,10 +31,16 @@ class Realm:
 
     `journal` notes what must outlast it, None where nothing does. `stopping` says that Clients are
     sent away because the Server stops, and may be back soon; `takes_messages` that what they publish is
-    taken, until shortly before that.
+    taken, until shortly before that. `go_on` is called for a Client that stood in line.
     """
 
-    def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        authenticator: Authenticator,
+        turn: Turn,
+        go_on: Callable[[ConnectionState, float], None],
+    ) -> None:
         limits = settings.limits
         self.settings = settings
         self.limits = limits
@@ -40,6 +48,7 @@ class Realm:
         self.turn = turn
         turn.retained_per_turn = limits.retained_per_turn
         self.deadlines = Deadlines()
+        self.line = Line(self.deadlines, turn, go_on)
         self.events = Events()
         self.counters = Counters()
         self.excess = Exceeded()

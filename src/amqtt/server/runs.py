@@ -28,7 +28,8 @@ NO_MATCHING_SUBSCRIBERS: Final = SINGLE_BYTES[ReasonCode.NO_MATCHING_SUBSCRIBERS
 def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
     """Take PUBLISH packets that may be sent on as they arrived, as if they came one by one.
 
-    Those of topics in a row that have the same receivers are routed together.
+    Those of topics in a row that have the same receivers are routed together. When the turn is over,
+    the others stay in the run.
     """
     session = state.session
     assert session is not None
@@ -47,6 +48,8 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
         others = _welcome(realm, session, topics[at])
         if others is not targets and (others is None or targets is None or not same_targets(others, targets)):
             _publish_part(realm, state, run.take(at), targets)
+            if realm.line.is_over:
+                return
             targets = others
     _publish_part(realm, state, run.take(len(topics)), targets)
 

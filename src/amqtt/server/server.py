@@ -33,7 +33,6 @@ from amqtt.server.settings import ServerSettings
 from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW, ConnectionState
 from amqtt.server.stopping import settle_wills, under_way, without_messages
 from amqtt.server.subscribe import subscribe, unsubscribe
-from amqtt.server.subscribing import Subscribing
 from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.journal import Journal
@@ -174,11 +173,10 @@ class Server:
 
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
         self.turn = turn
-        self.realm = Realm(settings, authenticator, turn)
+        self.realm = Realm(settings, authenticator, turn, self._go_on)
         self._topics = _topic_names(settings.limits)
         self._bounds = _packet_bounds(settings.limits)
         self.realm.deadlines.fault = self._report
-        self._subscribing = Subscribing(self.realm.deadlines, self._go_on)
 
     def adopt(self, settings: ServerSettings) -> None:
         """Go on with other settings: they count for Network Connections and Sessions that begin then."""
@@ -329,13 +327,26 @@ class Server:
 
     def _is_put_off(self, state: ConnectionState, packets: list[Arrived], at: int) -> bool:
         """Whether the packet at `at` must wait: for a turn with room for it, or for Permissions."""
-        if self._subscribing.may(packets[at], self.turn.now):
+        if self.realm.line.may(packets[at]):
             return state.asks and _must_wait(state, packets, at)
-        state.waiting = packets[at:] + state.waiting
+        self._stand_in_line(state, packets[at:])
+        return True
+
+    def _end_turn(self, state: ConnectionState, packets: list[Arrived], at: int) -> None:
+        """Let those behind the packet at `at`, and what it has left itself, go on in the next turn."""
+        others = packets[at + 1 :]
+        packet = packets[at]
+        rest = packet.rest() if isinstance(packet, PublishRun) else None
+        if rest is not None:
+            self.counters.packets_received -= rest.count - 1  # which are counted when they are taken
+            others.insert(0, rest)
+        self._stand_in_line(state, others)
+
+    def _stand_in_line(self, state: ConnectionState, packets: list[Arrived]) -> None:
+        state.waiting = packets + state.waiting
         state.link.paused = True
         self.turn.congested = state.link
-        self._subscribing.wait(state, self.turn.now)
-        return True
+        self.realm.line.wait(state)
 
     def _go_on(self, state: ConnectionState, now: float) -> None:
         link = state.link
@@ -347,6 +358,7 @@ class Server:
 
     def _act(self, state: ConnectionState, packets: list[Arrived]) -> None:
         realm = self.realm
+        several = len(packets) > 1
         try:
             for at, packet in enumerate(packets):
                 if realm.events.wants_packets or state.asks or not _perform_usual(realm, state, packet):
@@ -363,15 +375,21 @@ class Server:
                 if state.pending is not None:
                     state.waiting = packets[at + 1 :] + state.waiting
                     return
+                if (several or isinstance(packet, PublishRun)) and realm.line.is_over:
+                    self._end_turn(state, packets, at)
+                    return
             if state.decoder.error is not None and not state.waiting:
                 raise state.decoder.error
         except PeerError as error:
-            if error.limit:
-                self.realm.exceeded(error.limit, state.client_id, state.peer)
-            self._fail(state, error.reason_code, str(error))
+            self._blame(state, error)
         except Exception as fault:
             self._report(fault)
             self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")
+
+    def _blame(self, state: ConnectionState, error: PeerError) -> None:
+        if error.limit:
+            self.realm.exceeded(error.limit, state.client_id, state.peer)
+        self._fail(state, error.reason_code, str(error))
 
     def _fail(self, state: ConnectionState, reason_code: int, reason: str) -> None:
         close(self.realm, state, reason_code, reason)

@@ -25,21 +25,24 @@ class Turn:
     """One pass of the event loop: its moment, and the Links that have something to write.
 
     `now` is in seconds and never runs backwards. `wake` is called once per turn, when the first
-    Link has something to write. `congested` is a Link that takes more than its peer reads: whoever
-    made it so should read no more for a moment. `bytes_sent` and `packets_sent` count what the
-    owners of the Links wrote.
+    Link has something to write. `present` tells the present moment, which `now` is behind in a long
+    turn; where nobody sets it, no turn is ever long. `congested` is a Link that takes more than its
+    peer reads: whoever made it so should read no more for a moment. `bytes_sent` and `packets_sent`
+    count what the owners of the Links wrote.
 
     Of very many Links only a SLICE is written; `late` are the others, and `wake` is called once more.
     `retained_per_turn` is how many retained messages are looked for in it to send to one Session.
     """
 
     __slots__ = (
-        "bytes_sent", "congested", "late", "links", "now", "packets_sent", "retained_per_turn", "wake",
+        "bytes_sent", "congested", "late", "links", "now", "packets_sent", "present", "retained_per_turn",
+        "wake",
     )
 
     def __init__(self, wake: Callable[[], object], now: float = 0.0) -> None:
         self.wake = wake
         self.now = now
+        self.present: Callable[[], float] = _long_ago
         self.links: list[Link] = []
         self.late: list[Link] = []
         self.congested: Link | None = None
@@ -80,6 +83,11 @@ class Turn:
         if late:
             self.wake()
         return now
+
+
+def _long_ago() -> float:
+    """The present moment where there is no clock."""
+    return 0.0
 
 
 class Link:

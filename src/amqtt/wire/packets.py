@@ -196,6 +196,10 @@ class PublishRun:
         self._taken_packets += part.count
         return part
 
+    def rest(self) -> "PublishRun | None":
+        """What was not taken though something was; None: nothing is left, or all of it was to be taken."""
+        return self.take(len(self.topics)) if 0 < self._taken < len(self.topics) else None
+
 
 class Puback:
     """PUBACK: the response to a PUBLISH with QoS 1 (3.4)."""
