@@ -40,11 +40,21 @@ class Member:
         self._hear(encode(Connect(f"member-{number}", MQTT_5), MQTT_5))
 
     async def subscribe(self) -> None:
+        await self._is_read_from()
         while self.state.pending is not None:
             self._server.answered(self.state, await self.state.pending)
         self._hear(encode(Subscribe(1, [SubscriptionRequest("crowd")]), MQTT_5))
+        await self._is_read_from()
+
+    async def _is_read_from(self) -> None:
+        """Wait for its turn, if there are too many in this one."""
+        if self.link.paused:
+            again = asyncio.Event()
+            self.link.waiting.add(again.set)
+            await again.wait()
 
     def _hear(self, data: bytes) -> None:
+        self._server.turn.begin(self._server.turn.present())
         self._server.received(self.state, data)
 
     def _flush(self) -> None:

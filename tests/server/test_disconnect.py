@@ -86,6 +86,7 @@ def test_an_end_is_an_end_however_often_it_comes() -> None:
         end(bench.server.realm, client.state, 0x80, "again")
         bench.server.drained(client.state)
     assert client.received() == []
+    bench.server.tick()
     assert len(bench.server.deadlines) == 1
 
 
