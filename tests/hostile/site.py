@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 
 class Processors:
-    """Who runs where: those who attack and the idle Client on one processor, the broker on all others.
+    """Who runs where: those who attack and the idle Client on one processor, the broker where there is room.
 
     So the broker is not late only because its attackers are at work, as they would be on other machines.
     Where there is one processor only, or nobody can say, all share what there is.
@@ -33,13 +33,8 @@ class Processors:
         if self._can_share:
             os.sched_setaffinity(0, self._all[-1:])
 
-    def take_others(self) -> None:
-        """For a child that is a broker."""
-        if self._can_share:
-            os.sched_setaffinity(0, self._all[:-1])
-
-    def give_back(self) -> None:
-        """As it was before."""
+    def take_all(self) -> None:
+        """For a child that is a broker, and for this process when it attacks nobody."""
         if self._can_share:
             os.sched_setaffinity(0, self._all)
 
@@ -128,7 +123,7 @@ class Site:
         with self.log.open("wb") as log:
             self.broker = await asyncio.create_subprocess_exec(
                 "sh", "-c", limit, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "HOME": str(self._folder)}, preexec_fn=self._processors.take_others,
+                env={**os.environ, "HOME": str(self._folder)}, preexec_fn=self._processors.take_all,
             )
         self._processors.take_one()
         async with asyncio.timeout(PATIENCE):
@@ -147,7 +142,7 @@ class Site:
 
     async def stop(self) -> int:
         """End both; the broker's exit status."""
-        self._processors.give_back()
+        self._processors.take_all()
         if self.idle.returncode is None:
             self.idle.terminate()
             await self.idle.wait()
