@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import itertools
+import math
 import threading
 from collections.abc import Awaitable, Coroutine, Generator
 from pathlib import Path
@@ -265,6 +266,24 @@ async def test_a_flood_of_wrong_passwords_is_bounded_and_the_right_one_still_get
         assert (await bob.connect("bob", username="bob", password=b"secret word")).reason_code == 0
         again = await opener(broker)
         assert (await again.connect("a", username="alice", password=b"secret word")).reason_code == 0
+
+
+async def test_whose_connect_had_to_wait_for_its_turn_is_verified_then(
+    tmp_path: Path, opener: Opener
+) -> None:
+    (tmp_path / "passwd").write_text(f"alice:{SHA_CRYPT}\n")
+    broker = Broker(
+        {
+            "listeners": {"test": {"bind": "127.0.0.1:0"}},
+            "sys_interval": 0,
+            "auth": {"allow-anonymous": False, "password-file": str(tmp_path / "passwd")},
+        }
+    )
+    async with broker:
+        broker.server.turn.present = lambda: math.inf  # no turn has room for a CONNECT that was just read
+        alice = await opener(broker)
+        assert (await alice.connect("a", username="alice", password=b"secret word")).reason_code == 0
+        assert await alice.sync() == []
 
 
 class Slow(PasswordHash):

@@ -276,7 +276,12 @@ class Connection(Traffic, asyncio.BufferedProtocol):
             self.link.waiting.add(self._read_on)
             return
         self._hold = None
-        if self._asking is None and not self._ended and not self.transport.is_closing():
+        if self._asking is not None or self._ended or self.transport.is_closing():
+            return
+        if self.state.pending is not None:
+            # What it was held back with, a CONNECT or a PUBLISH, is a question now.
+            self.wait_for(None)
+        else:
             self.transport.resume_reading()
 
     async def _ask(self, question: asyncio.Future[object] | None) -> None:
