@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import mqtt from "mqtt";
 
 const [, , scenario, text] = process.argv;
-const { url, cafile, topic, username, password, clientId, count, size } = JSON.parse(text);
+const { url, cafile, topic, username, password, clientId, count, size, version, qos } = JSON.parse(text);
 const BASE = { reconnectPeriod: 0, connectTimeout: 20_000, ...(cafile && { ca: readFileSync(cafile) }) };
 
 function connect(options) {
@@ -119,6 +119,47 @@ async function victim() {
   console.log("connected");
 }
 
+/**
+ * Messages on their way through several lives of the broker, which is ended whenever it is said that they were
+ * sent; the Clients come back by themselves. At QoS 2 each arrives once and in order, at QoS 1 at least once.
+ */
+async function lives() {
+  const properties = version === 5 ? { properties: { sessionExpiryInterval: 300 } } : {};
+  const options = { protocolVersion: version, clean: false, reconnectPeriod: 50, ...properties };
+  const clients = [];
+  for (const name of ["receiver", "publisher"]) {
+    clients.push(await connect({ ...options, clientId: `${clientId}-${name}` }));
+  }
+  const [receiver, publisher] = clients;
+  const found = [];
+  const ended = new Promise((resolve) => {
+    receiver.on("message", (_, payload) => {
+      found.push(payload.toString());
+      if (found.at(-1) === "end") resolve();
+    });
+  });
+  await receiver.subscribeAsync(topic, { qos });
+  const sent = [];
+  let acknowledged = 0;
+  for (let life = 0; life < 3; life++) {
+    const back = clients.map((client) => new Promise((resolve) => client.once("connect", resolve)));
+    for (let each = 0; each < count; each++) {
+      sent.push(publisher.publishAsync(topic, `${sent.length}`, { qos }).then(() => acknowledged++));
+    }
+    if (life === 2) break;
+    publisher.once("close", () => console.log(sent.length - acknowledged));
+    console.log("sent");
+    for (const connack of await Promise.all(back)) assert.equal(connack.sessionPresent, true);
+  }
+  await Promise.all(sent);
+  await publisher.publishAsync(topic, "end", { qos });
+  await ended;
+  const expected = [...sent.keys()].map(String).concat("end");
+  if (qos === 2) assert.deepEqual(found, expected);
+  else assert.deepEqual([...new Set(found)], expected);
+  await Promise.all(clients.map((client) => client.endAsync()));
+}
+
 const hmac = (key, data) => createHmac("sha256", key).update(data).digest();
 
 /** Enhanced authentication with SCRAM-SHA-256 (RFC 5802), the Client's side. */
@@ -160,7 +201,7 @@ async function scram() {
   await client.endAsync();
 }
 
-const scenarios = { burst, exchange, large, properties, resume, scram, victim };
+const scenarios = { burst, exchange, large, lives, properties, resume, scram, victim };
 try {
   await scenarios[scenario]();
 } catch (error) {

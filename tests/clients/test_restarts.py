@@ -1,51 +1,19 @@
 """paho-mqtt and the command `amqtt` over several lives of it: killed, stopped, started again on its file."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 
-from support.commands import Commands, Running
+from support.commands import Commands
+from support.lives import GRACE, KILLED, STOPPED, Ends, Lives
 from support.paho_client import Connects, Paho, given
-from support.served import DEADLINE
 
 OLD, NEW = paho.MQTTv311, paho.MQTTv5
 FOR_EVER = 0xFFFFFFFF
-GRACE = 5
-"""Seconds that Clients have to come back before their Will Messages are published."""
-
-
-class Lives:
-    """The command on one file; `port` is where it listens in its present life."""
-
-    def __init__(self, commands: Commands, folder: Path) -> None:
-        self._commands = commands
-        self._folder = folder
-        self.running: Running
-        self.port = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """Start it."""
-        persistence = f"persistence: {{file: '{self._folder / 'amqtt.db'}', restart-grace: {GRACE}}}\n"
-        self.running, self.port = self._commands.serve(self._folder, persistence)
-
-    def kill(self) -> None:
-        """End it as a power cut does."""
-        self.running.kill()
-
-    def stop(self) -> None:
-        """End it in good order."""
-        self.running.process.send_signal(signal.SIGTERM)
-        assert self.running.process.wait(DEADLINE) == 0
-
-
-Ends = Callable[[Lives], None]
-KILLED, STOPPED = Lives.kill, Lives.stop
 
 
 @pytest.fixture

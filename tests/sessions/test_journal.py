@@ -267,6 +267,31 @@ def test_what_needs_no_commit_leaves_at_once_and_what_follows_a_promise_after_it
     assert wire.end_turn() == [b"PUBACK 4"]
 
 
+def test_packets_that_are_promised_together_count_each_and_leave_as_one(journal: Journal) -> None:
+    wire = Wire()
+    journal.retain("t", message())
+    journal.promise(wire.link, b"PUBACK 1 PUBACK 2 PUBACK 3", 3)
+    wire.link.follow_run(b"PUBACK 4 PUBACK 5", 2)
+    assert wire.link.owes == 5
+    assert wire.end_turn() == []
+    journal.committed(journal.take().number)
+    assert wire.link.owes == 0
+    assert wire.link.joined == 3
+    assert wire.end_turn() == [b"PUBACK 1 PUBACK 2 PUBACK 3", b"PUBACK 4 PUBACK 5"]
+
+
+def test_of_what_a_link_owes_only_the_rest_is_left_after_a_commit(journal: Journal) -> None:
+    wire = Wire()
+    journal.retain("t", message())
+    journal.promise(wire.link, b"PUBACK 1 PUBACK 2", 2)
+    first = journal.take()
+    journal.retain("u", message())
+    journal.promise(wire.link, b"PUBACK 3 PUBACK 4 PUBACK 5", 3)
+    journal.committed(first.number)
+    assert wire.link.owes == 3
+    assert wire.end_turn() == [b"PUBACK 1 PUBACK 2"]
+
+
 def test_a_link_that_presses_back_within_a_turn_keeps_its_promises_back(journal: Journal) -> None:
     wire = Wire()
     journal.retain("t", message())

@@ -127,10 +127,11 @@ class Commands:
         """Start it, let it end with status 0, and return what it wrote."""
         return self.start(name, *arguments, data=data).finish()
 
-    def serve(self, folder: Path, config: str = "") -> tuple[Running, int]:
-        """Start our own command with a Listener on a free port, and this configuration beside it."""
+    def serve(self, folder: Path, config: str = "", port: int = 0) -> tuple[Running, int]:
+        """Start our own command with a Listener on this port, 0: a free one, and this configuration."""
         path = folder / "amqtt.yaml"
-        path.write_text("listeners: {default: {type: tcp, bind: '127.0.0.1:0'}}\n" + config, encoding="utf-8")
+        listeners = f"listeners: {{default: {{type: tcp, bind: '127.0.0.1:{port}'}}}}\n"
+        path.write_text(listeners + config, encoding="utf-8")
         # A Broker of several tests starts before any of them has a state directory of its own.
         environment = {"XDG_STATE_HOME": str(folder / "state"), **os.environ}
         running = self.start(AMQTT, "-c", path, environment=environment)

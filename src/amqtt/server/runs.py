@@ -98,15 +98,16 @@ def _accepted_run(
     """Take ownership of messages of QoS 1: a PUBACK for each, together where nothing has to wait."""
     identifiers = BYTE_PAIRS[part.first_id : part.first_id + part.count]
     journal = realm.journal
-    is_durable = journal is None or (journal.changes == changes and not state.link.owes)
-    if is_durable and (matched or state.version != MQTT_5):
-        state.link.send_run(PUBACK_SUCCESS.join([b"", *identifiers]), part.count)
-        return
-    for identifier in identifiers:
-        if matched or state.version != MQTT_5:
-            answer(realm, state, PUBACK_SUCCESS + identifier, changes)
-        else:
+    link = state.link
+    if not matched and state.version == MQTT_5:
+        for identifier in identifiers:
             answer(realm, state, PUBACK_REASON + identifier + NO_MATCHING_SUBSCRIBERS, changes)
+        return
+    packets = PUBACK_SUCCESS.join([b"", *identifiers])
+    if journal is not None and journal.changes != changes:
+        journal.promise(link, packets, part.count)
+    else:
+        link.follow_run(packets, part.count)
 
 
 def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementRun) -> None:

@@ -6,6 +6,8 @@ note of a key counts: what is queued and acknowledged before its Batch is taken 
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from amqtt.message import NEVER, Message
 from amqtt.topics.shared import SharedGroup
 from amqtt.topics.subscriptions import Subscription
@@ -42,6 +44,7 @@ class StoredSession:
         self.ends_at = ends_at
 
 
+@mypyc_attr(acyclic=True)
 class StoredEntry:
     """One Application Message on its way to one Client, at QoS 1 or 2.
 
@@ -337,12 +340,12 @@ class Journal:
 
     # -- promises
 
-    def promise(self, link: "Link", packet: bytes) -> None:
-        """Send it on this Link when all that was noted so far is durable."""
+    def promise(self, link: "Link", packets: bytes, count: int = 1) -> None:
+        """Send `count` packets on this Link when all that was noted so far is durable."""
         if self.is_settled:
-            link.follow(packet)
+            link.follow_run(packets, count)
             return
-        link.promise(self.batch if self.has_news else self.batch - 1, packet)
+        link.promise(self.batch if self.has_news else self.batch - 1, packets, count)
         self._hold(link)
         if not self._hurried:
             self._press_on()

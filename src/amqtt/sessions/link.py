@@ -108,8 +108,8 @@ class Link:
     """
 
     __slots__ = (
-        "_promises", "_promises_size", "_waiting", "blocked", "chunks", "closing", "dirty", "flush", "full",
-        "held", "joined", "maximum", "paused", "pressure", "session", "size", "turn", "withheld",
+        "_owed", "_promises", "_promises_size", "_waiting", "blocked", "chunks", "closing", "dirty", "flush",
+        "full", "held", "joined", "maximum", "paused", "pressure", "session", "size", "turn", "withheld",
     )
 
     def __init__(self, turn: Turn, flush: Callable[[], None], maximum: int = MAXIMUM_UNSENT) -> None:
@@ -129,13 +129,14 @@ class Link:
         self._waiting: set[Callable[[], None]] | None = None
         self.withheld = 0
         self.held = False
-        self._promises: list[tuple[int, bytes]] | None = None
+        self._promises: list[tuple[int, bytes, int]] | None = None
         self._promises_size = 0
+        self._owed = 0
 
     @property
     def owes(self) -> int:
         """Packets that wait for a commit, or for their turn after one that does."""
-        return 0 if self._promises is None else len(self._promises)
+        return self._owed
 
     @property
     def waiting(self) -> set[Callable[[], None]]:
@@ -166,13 +167,14 @@ class Link:
         """
         self.chunks.insert(place, self.chunks.pop())
 
-    def promise(self, batch: int, packet: bytes) -> None:
-        """Send it when the Batch of this number is committed, after what was promised before."""
+    def promise(self, batch: int, packets: bytes, count: int = 1) -> None:
+        """Send `count` packets when the Batch of this number is committed, after what was promised before."""
         promises = self._promises
         if promises is None:
             promises = self._promises = []
-        promises.append((batch, packet))
-        self._promises_size += len(packet)
+        promises.append((batch, packets, count))
+        self._owed += count
+        self._promises_size += len(packets)
         if self.size + self._promises_size > self.pressure:
             self.turn.congested = self
             self.full = self.size + self._promises_size > self.maximum
@@ -184,6 +186,13 @@ class Link:
         else:
             self.promise(0, packet)
 
+    def follow_run(self, packets: bytes, count: int) -> None:
+        """The same with `count` packets."""
+        if self._promises is None:
+            self.send_run(packets, count)
+        else:
+            self.promise(0, packets, count)
+
     def withhold(self, batch: int) -> None:
         """Let nothing leave before the Batch of this number is committed."""
         self.withheld = batch
@@ -193,15 +202,16 @@ class Link:
         promises = self._promises
         if promises is not None:
             kept = 0
-            for number, packet in promises:
+            for number, packets, count in promises:
                 if number > batch or self.closing:
                     break
                 kept += 1
-                self._promises_size -= len(packet)
-                self.send(packet)
+                self._owed -= count
+                self._promises_size -= len(packets)
+                self.send_run(packets, count)
             if kept == len(promises) or self.closing:
                 self._promises = None
-                self._promises_size = 0
+                self._promises_size = self._owed = 0
                 self.full = self.full and self.blocked
             else:
                 del promises[:kept]

@@ -348,8 +348,7 @@ class Session(Subscriber):
         if state == COMPLETE:
             if outgoing is not None:
                 self._forget(outgoing)
-            if self._waits:
-                self.pump()
+            self._pump_if_something_waits()
         elif packet_type == PUBREC and reason_code < 0x80:
             if outgoing is not None and self.journal is not None:
                 self.journal.update(outgoing)
@@ -358,21 +357,25 @@ class Session(Subscriber):
 
     def acknowledged_run(self, first_id: int, count: int) -> None:
         """Take PUBACK packets of success that came one behind the other."""
-        if self.journal is not None:
+        inflight = self.inflight
+        if self.journal is None:
+            inflight.acknowledge_run(first_id, count)
+        else:
             for packet_id in range(first_id, first_id + count):
-                self.acknowledged(PUBACK, packet_id, ReasonCode.SUCCESS)
-            return
-        self.inflight.acknowledge_run(first_id, count)
-        if self._waits:
-            self.pump()
+                outgoing = inflight.get(packet_id)
+                if outgoing is not None and inflight.acknowledge(PUBACK, packet_id, False) == COMPLETE:
+                    self._forget(outgoing)
+        self._pump_if_something_waits()
 
-    @property
-    def _waits(self) -> bool:
-        """Whether there may be something for `pump` to do."""
+    def _pump_if_something_waits(self) -> None:
         link = self.link
-        return bool(self.backlog or self.retained or self.inflight.is_resending) or (
-            link is not None and link.has_waiting
-        )
+        if (
+            self.backlog
+            or self.retained
+            or self.inflight.is_resending
+            or (link is not None and link.has_waiting)
+        ):
+            self.pump()
 
     def _release(self, packet_id: int, reason_code: int) -> None:
         """Answer a PUBREC with PUBREL, or send it again [MQTT-4.3.3-4] [MQTT-4.4.0-1].

@@ -58,11 +58,12 @@ class Records:
     @property
     def span(self) -> tuple[int, int]:
         """The lowest and the highest number of a Message or entry in it; there must be one."""
-        ends: list[int] = []
-        for numbers in (self.messages.keys(), self.entries.keys()):
-            if numbers:
-                ends += (min(numbers), max(numbers))
-        return min(ends), max(ends)
+        first = last = next(iter(self.messages or self.entries))
+        for number in self.messages:
+            first, last = min(first, number), max(last, number)
+        for number in self.entries:
+            first, last = min(first, number), max(last, number)
+        return first, last
 
 
 # -- to bytes
@@ -98,8 +99,7 @@ def packed(records: Records) -> bytes:
 
 
 def _add(pieces: list[bytes], kind: int, body: bytes) -> None:
-    pieces.append(_header(kind, len(body), crc32(body, kind)))
-    pieces.append(body)
+    pieces += (_header(kind, len(body), crc32(body, kind)), body)
 
 
 def _add_message(pieces: list[bytes], number: int, message: Message) -> None:
