@@ -78,6 +78,21 @@ def test_an_acknowledgement_leaves_after_the_commit_and_not_before(
     assert kinds(publisher) == [answer]
 
 
+@pytest.mark.parametrize("topic", ["durable", "fleeting"])
+def test_acknowledgements_of_what_came_in_one_go_leave_together_and_in_order(
+    bench: DurableBench, topic: str
+) -> None:
+    away(bench, "away", "durable", 1)
+    bench.connected("listener").subscribe("fleeting", 1)
+    publisher = bench.connected("publisher")
+    bench.commits_at_once = False
+    publisher.publish("durable", b"x", 1, packet_id=1)
+    publisher.send(*[Publish(topic, b"x", 1, packet_id=packet_id) for packet_id in range(2, 6)])
+    assert publisher.received() == []
+    bench.commit()
+    assert [packet.packet_id for packet in publisher.received()] == [1, 2, 3, 4, 5]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(("qos", "answer"), [(1, Puback), (2, Pubrec)])
 def test_what_has_no_durable_destination_is_acknowledged_at_once_and_never_written(
     bench: DurableBench, qos: int, answer: type

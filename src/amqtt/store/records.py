@@ -99,7 +99,8 @@ def packed(records: Records) -> bytes:
 
 
 def _add(pieces: list[bytes], kind: int, body: bytes) -> None:
-    pieces += (_header(kind, len(body), crc32(body, kind)), body)
+    pieces.append(_header(kind, len(body), crc32(body, kind)))
+    pieces.append(body)
 
 
 def _add_message(pieces: list[bytes], number: int, message: Message) -> None:
