@@ -32,9 +32,10 @@ IN_USE: Final = "is in use by another broker: stop that, or name another persist
 LOG_SIZE: Final = 8 * 1024 * 1024
 """Bytes of the log. It is made at once and overwritten from then on: each commit that made it longer
 would cost the disk several times as much."""
-CHECKPOINT: Final = 1600
+CHECKPOINT: Final = 400
 """Pages of 4 KiB in the log after which they are brought into the file: what is left of the log is for
-the transaction that gets it there."""
+the transaction that gets it there. That commit takes the longer the more there are, and all publishers wait
+for it: 1600 pages took 19 ms, 400 took 8, 100 took 3.5 and came too often (measured)."""
 DAMAGED_ROWS_NAMED: Final = 10
 """Log lines about single rows; what comes after is counted."""
 
