@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiomqtt
@@ -16,8 +17,8 @@ from support.served import DEADLINE
 
 HERE = Path(__file__).parent
 OLD, NEW = aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5
-COUNT = 300
-"""Messages that are published in each of three lives."""
+COUNT = 80
+"""Messages of aiomqtt in each of three lives; paho, below it, forgets our Receive Maximum of 256."""
 PAUSE = 0.05
 """Seconds between two attempts to connect."""
 
@@ -42,7 +43,7 @@ def test_mqttjs_loses_nothing_and_has_qos_2_once(
         missing("MQTT.js in tests/clients/node_modules")
     given = {
         "url": f"mqtt://127.0.0.1:{lives.port}", "topic": "t", "clientId": "one",
-        "version": version, "qos": qos, "count": COUNT,
+        "version": version, "qos": qos, "count": 300,
     }
     clients = commands.start("node", HERE / "mqttjs.mjs", "lives", json.dumps(given))
     unfinished = 0
@@ -56,7 +57,10 @@ def test_mqttjs_loses_nothing_and_has_qos_2_once(
 
 
 class Resuming:
-    """An aiomqtt.Client that resumes its Session, and what it has received."""
+    """An aiomqtt.Client that resumes its Session, and what it has received.
+
+    It publishes before its CONNACK has come, so in another order than that of before.
+    """
 
     def __init__(self, lives: Lives, name: str, version: aiomqtt.ProtocolVersion) -> None:
         properties = Properties(PacketTypes.CONNECT)
@@ -64,35 +68,41 @@ class Resuming:
         old, new = {"clean_session": False}, {"clean_start": False, "properties": properties}
         kept = new if version is NEW else old
         self.client = aiomqtt.Client("127.0.0.1", lives.port, identifier=name, protocol=version, **kept)  # type: ignore[arg-type]
-        self.got: list[bytes] = []
+        self.got: list[int] = []
+        self.subscribed, self.has_all = asyncio.Event(), asyncio.Event()
 
-    async def receive(self, qos: int, subscribed: asyncio.Event) -> None:
+    async def receive(self, qos: int) -> None:
         """Take messages until b"end", through as many lives of the broker as there are."""
         while True:
             try:
                 async with self.client:
-                    if not subscribed.is_set():
+                    if not self.subscribed.is_set():
                         await self.client.subscribe("t", qos)
-                        subscribed.set()
+                        self.subscribed.set()
                     async for message in self.client.messages:
                         assert isinstance(message.payload, bytes)
-                        self.got.append(message.payload)
-                        if self.got[-1] == b"end":
+                        if message.payload == b"end":
                             return
+                        self.got.append(int(message.payload))
+                        if len(set(self.got)) == 3 * COUNT:
+                            self.has_all.set()
             except aiomqtt.MqttError:
                 await asyncio.sleep(PAUSE)
 
     async def publish(self, payloads: list[bytes], qos: int, end: Ends, lives: Lives) -> int:
-        """Publish, and end the broker meanwhile; how many were not acknowledged then."""
-        async with self.client:
-            publishing = [
-                asyncio.create_task(self.client.publish("t", payload, qos, timeout=DEADLINE))
-                for payload in payloads
-            ]
-            await asyncio.sleep(0)
-            await asyncio.to_thread(end, lives)
-            outcomes = await asyncio.gather(*publishing, return_exceptions=True)
-        return sum(isinstance(outcome, aiomqtt.MqttError) for outcome in outcomes)
+        """Publish, and end the broker meanwhile; how many were not acknowledged then.
+
+        To be told is what is given up: paho, below, sends them again when it is back.
+        """
+        publishing: list[asyncio.Task[None]] = []
+        with suppress(aiomqtt.MqttError):
+            async with self.client:
+                publishing += [asyncio.create_task(self.client.publish("t", each, qos)) for each in payloads]
+                await asyncio.sleep(0)
+                await asyncio.to_thread(end, lives)
+                unfinished = sum(task.cancel() for task in publishing)
+                await asyncio.wait(publishing)
+        return unfinished
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])
@@ -105,18 +115,16 @@ async def test_aiomqtt_loses_nothing_and_has_qos_2_once(
     payloads = [b"%d" % number for number in range(3 * COUNT)]
     unfinished = 0
     async with asyncio.timeout(2 * DEADLINE), asyncio.TaskGroup() as tasks:
-        subscribed = asyncio.Event()
-        tasks.create_task(receiver.receive(qos, subscribed))
-        await subscribed.wait()
+        tasks.create_task(receiver.receive(qos))
+        await receiver.subscribed.wait()
         for life in range(2):
             now = payloads[life * COUNT : (life + 1) * COUNT]
             unfinished += await publisher.publish(now, qos, end, lives)
             lives.begin()
         async with publisher.client as client:
             await asyncio.gather(*[client.publish("t", each, qos) for each in payloads[2 * COUNT :]])
+            await receiver.has_all.wait()
             await client.publish("t", b"end", qos)
     assert unfinished or end is STOPPED
-    if qos == 2:
-        assert receiver.got == [*payloads, b"end"]
-    else:
-        assert list(dict.fromkeys(receiver.got)) == [*payloads, b"end"]
+    once = receiver.got if qos == 2 else set(receiver.got)
+    assert sorted(once) == list(range(3 * COUNT))
