@@ -18,7 +18,8 @@ from support.served import DEADLINE
 HERE = Path(__file__).parent
 OLD, NEW = aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5
 COUNT = 80
-"""Messages of aiomqtt in each of three lives; paho, below it, forgets our Receive Maximum of 256."""
+"""Messages in each of three lives. paho, below aiomqtt, forgets our Receive Maximum of 256; MQTT.js sends
+again what was not acknowledged one after the other, and waits for each."""
 PAUSE = 0.05
 """Seconds between two attempts to connect."""
 
@@ -43,7 +44,7 @@ def test_mqttjs_loses_nothing_and_has_qos_2_once(
         missing("MQTT.js in tests/clients/node_modules")
     given = {
         "url": f"mqtt://127.0.0.1:{lives.port}", "topic": "t", "clientId": "one",
-        "version": version, "qos": qos, "count": 300,
+        "version": version, "qos": qos, "count": COUNT,
     }
     clients = commands.start("node", HERE / "mqttjs.mjs", "lives", json.dumps(given))
     unfinished = 0
