@@ -230,7 +230,7 @@ class MessageRun:
         return (version == MQTT_5) == (self.version == MQTT_5)
 
     def assured(self, first_id: int) -> bytes:
-        """The packets at QoS 1 as they arrived, but with Packet Identifiers from this one on."""
+        """The packets at the QoS of the run as they arrived, but with Packet Identifiers from this one on."""
         if first_id == self.first_id:
             return self.wire
         pieces = self._pieces

@@ -290,9 +290,9 @@ def test_what_is_restored_keeps_identifiers_that_lie_far_apart() -> None:
 # -- runs: messages that were sent as one
 
 
-def run_of(count: int, first_id: int = 1, size: int = 3) -> MessageRun:
+def run_of(count: int, first_id: int = 1, size: int = 3, qos: int = 1) -> MessageRun:
     stream = b"".join(
-        encode(Publish("t", b"%d" % n * size, 1, packet_id=first_id + n), 4) for n in range(count)
+        encode(Publish("t", b"%d" % n * size, qos, packet_id=first_id + n), 4) for n in range(count)
     )
     (run,) = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, 4).feed_joined(stream)
     assert isinstance(run, PublishRun)
@@ -304,6 +304,16 @@ def with_runs(*runs: tuple[int, int], maximum: int = 100) -> tuple[Inflight, lis
     inflight = Inflight(Counters())
     inflight.resume(maximum)
     return inflight, [inflight.open_run(run_of(*each)) for each in runs]
+
+
+def acknowledge_run(inflight: Inflight, first_id: int, count: int, packet_type: int = PUBACK) -> None:
+    """As a Session does: what is in runs together, the others one by one."""
+    packet_id = first_id
+    while packet_id < first_id + count:
+        several = inflight.advance(packet_type, packet_id, first_id + count - packet_id)
+        if not several:
+            inflight.acknowledge(packet_type, packet_id, False)
+        packet_id += several or 1
 
 
 def consistent(inflight: Inflight) -> None:
@@ -331,27 +341,27 @@ def test_messages_of_a_run_are_acknowledged_in_any_order_and_once() -> None:
     assert [inflight.acknowledge(PUBACK, packet_id, False) for packet_id in (3, 1, 3, 33, 65)] == [
         COMPLETE, COMPLETE, QUEUED, QUEUED, QUEUED,
     ]
-    inflight.acknowledge_run(1, 5)
+    acknowledge_run(inflight, 1, 5)
     assert list(inflight.entries) == [6, 7, 8, 9, 10, 11, 12]
     consistent(inflight)
-    inflight.acknowledge_run(5, 4)
-    inflight.acknowledge_run(9, 12)
+    acknowledge_run(inflight, 5, 4)
+    acknowledge_run(inflight, 9, 12)
     assert (len(inflight), inflight.unacknowledged, inflight.size) == (0, 0, 0)
     assert inflight._counters.inflight_out == 0
 
 
 def test_acknowledgements_reach_over_several_runs() -> None:
     inflight, _ = with_runs((4, 1), (4, 5), (4, 9))
-    inflight.acknowledge_run(2, 8)
+    acknowledge_run(inflight, 2, 8)
     assert (len(inflight), inflight.unacknowledged) == (4, 4)
-    inflight.acknowledge_run(10, 3)
+    acknowledge_run(inflight, 10, 3)
     inflight.acknowledge(PUBACK, 1, False)
     assert (len(inflight), inflight.unacknowledged, inflight.size) == (0, 0, 0)
 
 
 def test_what_is_not_acknowledged_of_a_run_is_as_if_it_had_been_sent_alone() -> None:
     inflight, _ = with_runs((4, 101), (3, 10))
-    inflight.acknowledge_run(102, 2)
+    acknowledge_run(inflight, 102, 2)
     assert [(n, each.message.payload, each.qos, each.state) for n, each in inflight.entries.items()] == [
         (n, payload, 1, AWAITS_PUBACK)
         for n, payload in ((101, b"000"), (104, b"333"), (10, b"000"), (11, b"111"), (12, b"222"))
@@ -370,7 +380,7 @@ def test_one_of_a_run_can_be_looked_at_alone() -> None:
     second = inflight.get(2)
     assert second is not None
     assert second.message.payload == b"111"
-    inflight.acknowledge_run(1, 1)
+    acknowledge_run(inflight, 1, 1)
     inflight.acknowledge(PUBACK, 3, False)
     assert list(inflight.entries.values()) == [second]
     consistent(inflight)
@@ -409,7 +419,7 @@ def test_a_run_finds_no_place_where_old_messages_keep_theirs() -> None:
 
 def test_a_run_stays_together_when_the_ring_grows() -> None:
     inflight, _ = with_runs((6, 30))
-    inflight.acknowledge_run(31, 2)
+    acknowledge_run(inflight, 31, 2)
     inflight.open_run(run_of(30, 100, 0))
     assert [n for n in inflight.entries if n < 100] == [30, 33, 34, 35]
     consistent(inflight)
@@ -419,8 +429,79 @@ def test_payloads_of_runs_count_until_all_of_a_run_is_acknowledged() -> None:
     inflight, _ = with_runs((2, 1))
     inflight.maximum_bytes = 10
     assert not inflight.open_run(run_of(2, 3))
-    inflight.acknowledge_run(1, 1)
+    acknowledge_run(inflight, 1, 1)
     inflight.acknowledge(PUBACK, 1, False)
     assert not inflight.open_run(run_of(2, 3))
-    inflight.acknowledge_run(2, 1)
+    acknowledge_run(inflight, 2, 1)
     assert inflight.open_run(run_of(2, 3)) == 3
+
+
+def with_qos_2(*runs: tuple[int, int]) -> Inflight:
+    inflight, _ = with_runs()
+    for count, first_id in runs:
+        assert inflight.open_run(run_of(count, first_id, qos=2)) == first_id
+    return inflight
+
+
+def states(inflight: Inflight) -> dict[int, int]:
+    return {packet_id: each.state for packet_id, each in inflight.entries.items()}
+
+
+def test_a_run_of_qos_2_goes_through_its_handshake_in_pieces() -> None:
+    inflight = with_qos_2((6, 1), (3, 7))
+    assert inflight.advance(PUBREC, 2, 3) == 3
+    assert inflight.advance(PUBREC, 5, 5) == 2
+    assert inflight.advance(PUBREC, 7, 3) == 3
+    assert inflight.advance(PUBCOMP, 3, 9) == 2
+    assert (len(inflight), inflight.unacknowledged) == (7, 7)
+    assert inflight.advance(PUBCOMP, 8, 1) == 1
+    assert states(inflight) == {
+        1: AWAITS_PUBREC, 2: AWAITS_PUBCOMP, 5: AWAITS_PUBCOMP, 6: AWAITS_PUBCOMP, 7: AWAITS_PUBCOMP,
+        9: AWAITS_PUBCOMP,
+    }
+    consistent(inflight)
+    payloads = {packet_id: (each.message.payload, each.qos) for packet_id, each in inflight.entries.items()}
+    assert payloads == {
+        1: (b"000", 2), 2: (b"111", 2), 5: (b"444", 2), 6: (b"555", 2), 7: (b"000", 2), 9: (b"222", 2),
+    }
+    inflight.resume(100)
+    assert [each.packet_id for each in inflight.take_releases()] == [2, 5, 6, 7, 9]
+    assert [each.packet_id for each in resent(inflight)] == [1]
+    consistent(inflight)
+
+
+@pytest.mark.parametrize("after", sorted(each for each in AFTER if each[0] not in (QUEUED, COMPLETE)))
+def test_a_message_of_a_run_has_the_states_of_one_alone(after: tuple[int, int, bool]) -> None:
+    state, packet_type, failed = after
+    inflight, _ = with_runs()
+    inflight.open_run(run_of(3, qos=1 if state == AWAITS_PUBACK else 2))
+    if state == AWAITS_PUBCOMP:
+        acknowledge_run(inflight, 1, 3, PUBREC)
+    assert inflight.acknowledge(packet_type, 2, failed) == AFTER[after]
+    expected = {1: state, 2: AFTER[after] or state, 3: state}
+    if AFTER[after] == COMPLETE:
+        del expected[2]
+    assert states(inflight) == expected
+    consistent(inflight)
+
+
+def test_bytes_of_a_run_of_qos_2_count_until_the_last_of_it_is_complete() -> None:
+    inflight = with_qos_2((4, 1))
+    size = inflight.size
+    acknowledge_run(inflight, 1, 3, PUBREC)
+    acknowledge_run(inflight, 1, 3, PUBCOMP)
+    acknowledge_run(inflight, 4, 1, PUBREC)
+    assert inflight.size == size
+    acknowledge_run(inflight, 4, 1, PUBCOMP)
+    assert (len(inflight), inflight.unacknowledged, inflight.size) == (0, 0, 0)
+
+
+def test_messages_of_a_run_are_made_once_in_however_many_pieces_it_is() -> None:
+    inflight = with_qos_2((9, 1))
+    for packet_id in (2, 4, 6, 8):
+        inflight.advance(PUBREC, packet_id, 1)
+    runs = {entry for entry in inflight._ring if entry is not None}
+    assert len(runs) == 5
+    assert len({id(run.messages()[0]) for run in runs if run.count == 9}) == 1
+    made = next(iter(runs)).sent.messages()
+    assert [each.message for each in inflight.entries.values()] == made

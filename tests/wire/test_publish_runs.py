@@ -50,7 +50,8 @@ def forwarded(version: int) -> st.SearchStrategy[Publish]:
     given = st.none() | st.sampled_from(PROPERTIES) if version == MQTT_5 else st.none()
     at_qos_0 = st.builds(Publish, names, st.binary(max_size=300), properties=given)
     return at_qos_0 | st.builds(
-        Publish, names, st.binary(max_size=9), st.just(1), packet_id=st.integers(1, 4), properties=given
+        Publish, names, st.binary(max_size=9), st.sampled_from([1, 2]), packet_id=st.integers(1, 4),
+        properties=given,
     )
 
 
@@ -114,16 +115,17 @@ def test_topics_in_a_row_are_the_stretches_of_a_run(version: int) -> None:
     assert all(sum(each.sizes) == len(each.wire) for each in parts)
 
 
+@pytest.mark.parametrize("qos", [1, 2])
 @by_version
-def test_packets_of_qos_1_whose_packet_identifiers_rise_by_one_are_a_run(version: int) -> None:
+def test_packets_whose_packet_identifiers_rise_by_one_are_a_run(version: int, qos: int) -> None:
     given = [(65_533, "a"), (65_534, "a"), (65_535, "b"), (1, "b"), (2, "b"), (4, "b")]
-    stream = b"".join(encode(Publish(topic, b"x", 1, packet_id=n), version) for n, topic in given)
+    stream = b"".join(encode(Publish(topic, b"x", qos, packet_id=n), version) for n, topic in given)
     run, other, last = decoder(version).feed_joined(stream)
     assert isinstance(run, PublishRun)
     assert isinstance(other, PublishRun)
     assert isinstance(last, Publish)
     assert (last.packet_id, last.topic) == (4, "b")
-    assert (run.qos, run.first_id, run.topics, run.counts) == (1, 65_533, ["a", "b"], [2, 1])
+    assert (run.qos, run.first_id, run.topics, run.counts) == (qos, 65_533, ["a", "b"], [2, 1])
     assert [(each.first_id, each.count) for each in (run.take(1), run.take(2))] == [(65_533, 2), (65_535, 1)]
     assert (other.first_id, other.count) == (1, 2)
     identifiers = [run.wire[at : at + 2] for at in identifiers_at(run.wire)]
@@ -140,7 +142,7 @@ def test_what_is_no_plain_publish_ends_a_run(version: int) -> None:
     assert shape(decoder(version).feed_joined(stream)) == [4, Pingreq, 1, 1, *[Publish] * 3]
 
 
-@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("qos", [0, 1, 2])
 def test_properties_that_are_forwarded_unaltered_are_part_of_a_run(qos: int) -> None:
     usual = {
         "payload_format_indicator": 1, "content_type": "text/plain", "response_topic": "r",
@@ -181,7 +183,7 @@ BROKEN_PROPERTIES = {
 }
 
 
-@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize("broken", BROKEN_PROPERTIES.values(), ids=BROKEN_PROPERTIES)
 def test_broken_properties_are_refused_behind_the_run(broken: str, qos: int) -> None:
     good, other, third = (encode(Publish("a", b"", qos, packet_id=n), MQTT_5) for n in (1, 2, 3))

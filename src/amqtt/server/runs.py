@@ -5,6 +5,8 @@ from typing import Final
 from amqtt.message import MessageRun
 from amqtt.server.publish import (
     PUBACK_SUCCESS,
+    PUBCOMP_SUCCESS,
+    PUBREC_SUCCESS,
     answer,
     changes_of,
     press,
@@ -16,12 +18,11 @@ from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.session import Session
 from amqtt.topics.subscriptions import Target, same_targets
-from amqtt.wire.packets import MQTT_5, PUBACK, PUBREL, AcknowledgementRun, PublishRun
+from amqtt.wire.packets import MQTT_5, PUBREL, AcknowledgementRun, PublishRun
 from amqtt.wire.primitives import BYTE_PAIRS, SINGLE_BYTES
 from amqtt.wire.reasons import ReasonCode
-from amqtt.wire.runs import packets_of
+from amqtt.wire.runs import acknowledgement_run, packets_of
 
-PUBACK_REASON: Final = b"\x40\x03"
 NO_MATCHING_SUBSCRIBERS: Final = SINGLE_BYTES[ReasonCode.NO_MATCHING_SUBSCRIBERS]
 
 
@@ -38,6 +39,7 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
     if (
         realm.events.wants_messages
         or run.qos > realm.limits.maximum_qos
+        or (run.qos == 2 and not _are_new(realm, state, session, run))
         or (journal is not None and journal.failing)
     ):
         _publish_each(realm, state, run)
@@ -52,6 +54,16 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
                 return
             targets = others
     _publish_part(realm, state, run.take(len(topics)), targets)
+
+
+def _are_new(realm: Realm, state: ConnectionState, session: Session, run: PublishRun) -> bool:
+    """Whether no message of QoS 2 in a run came before, there is room for all, and none is to be noted."""
+    received = session.received
+    return (
+        session.journal is None
+        and received.isdisjoint(range(run.first_id, run.first_id + run.count))
+        and (state.version != MQTT_5 or len(received) + run.count <= realm.limits.receive_maximum)
+    )
 
 
 def _publish_each(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
@@ -95,19 +107,31 @@ def _publish_part(
 def _accepted_run(
     realm: Realm, state: ConnectionState, part: PublishRun, matched: int, changes: int
 ) -> None:
-    """Take ownership of messages of QoS 1: a PUBACK for each, together where nothing has to wait."""
-    identifiers = BYTE_PAIRS[part.first_id : part.first_id + part.count]
-    journal = realm.journal
-    link = state.link
-    if not matched and state.version == MQTT_5:
-        for identifier in identifiers:
-            answer(realm, state, PUBACK_REASON + identifier + NO_MATCHING_SUBSCRIBERS, changes)
+    """Take ownership of messages of QoS 1 or 2: a PUBACK or PUBREC for each."""
+    if part.qos == 2:
+        session = state.session
+        assert session is not None
+        session.received.update(range(part.first_id, part.first_id + part.count))
+        session.counters.inflight_in += part.count
+    head = PUBACK_SUCCESS if part.qos == 1 else PUBREC_SUCCESS
+    if matched or state.version != MQTT_5:
+        _answer_run(realm, state, head, part.first_id, part.count, changes)
         return
-    packets = PUBACK_SUCCESS.join([b"", *identifiers])
+    head = SINGLE_BYTES[head[0]] + b"\x03"
+    for identifier in BYTE_PAIRS[part.first_id : part.first_id + part.count]:
+        answer(realm, state, head + identifier + NO_MATCHING_SUBSCRIBERS, changes)
+
+
+def _answer_run(
+    realm: Realm, state: ConnectionState, head: bytes, first_id: int, count: int, changes: int
+) -> None:
+    """Acknowledge so many Packet Identifiers in a row: at once, or when what was noted since is durable."""
+    journal = realm.journal
+    packets = acknowledgement_run(head, first_id, count)
     if journal is not None and journal.changes != changes:
-        journal.promise(link, packets, part.count)
+        journal.promise(state.link, packets, count)
     else:
-        link.follow_run(packets, part.count)
+        state.link.follow_run(packets, count)
 
 
 def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementRun) -> None:
@@ -115,14 +139,24 @@ def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementR
     session = state.session
     assert session is not None
     realm.counters.packets_received += run.count - 1
-    packet_type = run.packet_type
-    if packet_type == PUBACK:
-        session.acknowledged_run(run.first_id, run.count)
+    if run.packet_type == PUBREL:
+        _released_run(realm, state, session, run)
     else:
-        for packet_id in range(run.first_id, run.first_id + run.count):
-            if packet_type == PUBREL:
-                released(realm, state, session, packet_id)
-            else:
-                session.acknowledged(packet_type, packet_id, ReasonCode.SUCCESS)
+        session.acknowledged_run(run.packet_type, run.first_id, run.count)
     if session.retained:
         realm.pace(session)
+
+
+def _released_run(
+    realm: Realm, state: ConnectionState, session: Session, run: AcknowledgementRun
+) -> None:
+    """Take PUBREL packets: the Client has released these Packet Identifiers [MQTT-4.3.3-11]."""
+    identifiers = range(run.first_id, run.first_id + run.count)
+    received = session.received
+    if session.journal is not None or not received.issuperset(identifiers):
+        for packet_id in identifiers:
+            released(realm, state, session, packet_id)
+        return
+    received.difference_update(identifiers)
+    session.counters.inflight_in -= run.count
+    _answer_run(realm, state, PUBCOMP_SUCCESS, run.first_id, run.count, changes_of(realm))

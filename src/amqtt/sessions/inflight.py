@@ -72,24 +72,61 @@ class Outgoing:
 
 
 class OutgoingRun:
-    """Messages of one MessageRun on their way to one Client at QoS 1.
+    """Messages in a row of one SentRun that are in the same state.
 
-    Their Packet Identifiers rise by one from `first_id` on. Those that are not acknowledged yet, `left` of
-    `count`, have this object in their slots; what needs a closer look gets an Outgoing of its own. `order`
-    is that of the first.
+    Their Packet Identifiers rise by one from `first_id` on. Those of `count` that are still in `state` have
+    this object in their slots; what needs a closer look gets an Outgoing of its own. `order` is that of
+    the first.
     """
 
-    __slots__ = ("count", "first_id", "left", "names", "order", "publisher", "version", "wire")
+    __slots__ = ("_begin", "count", "first_id", "order", "sent", "state")
 
-    def __init__(self, run: MessageRun, first_id: int, order: int) -> None:
-        self.wire = run.wire
-        self.names = run.names
-        self.version = run.version
-        self.publisher = run.publisher
-        self.count = run.count
-        self.left = run.count
+    def __init__(self, sent: "SentRun", begin: int, count: int, first_id: int, order: int) -> None:
+        self.sent = sent
+        self._begin = begin
+        self.count = count
         self.first_id = first_id
         self.order = order
+        self.state = AWAITS_PUBACK if sent.qos == 1 else AWAITS_PUBREC
+
+    def part(self, first_id: int, count: int) -> "OutgoingRun":
+        """So many of its messages, from this Packet Identifier on, which get on without the others."""
+        ahead = first_id - self.first_id
+        return OutgoingRun(self.sent, self._begin + ahead, count, first_id, self.order + ahead)
+
+    def messages(self) -> list[Message]:
+        """The Messages of `count`, one by one."""
+        return self.sent.messages()[self._begin : self._begin + self.count]
+
+
+class SentRun:
+    """A MessageRun that was sent to one Client at QoS 1 or 2: what all of its OutgoingRuns have in common.
+
+    A Client may acknowledge one here, one there, and leave as many OutgoingRuns; the Messages are made
+    once all the same.
+    """
+
+    __slots__ = ("_left", "_messages", "_names", "_publisher", "_version", "_wire", "qos")
+
+    def __init__(self, run: MessageRun) -> None:
+        self.qos = run.qos
+        self._wire = run.wire
+        self._names = run.names
+        self._version = run.version
+        self._publisher = run.publisher
+        self._left = run.count
+        self._messages: list[Message] | None = None
+
+    def messages(self) -> list[Message]:
+        """All of them, also those that are completely acknowledged."""
+        if self._messages is None:
+            self._messages = messages_of(self._wire, self._version, self._publisher, self._names)
+        return self._messages
+
+    def leave(self, count: int) -> int:
+        """So many need it no more; how many bytes it counted in flight, 0 while it is needed."""
+        self._left -= count
+        return 0 if self._left else len(self._wire)
 
 
 _NO_MESSAGE: Final = Message("", b"")
@@ -153,18 +190,20 @@ class Inflight:
     def _unfold(self, run: OutgoingRun) -> None:
         """Give each message of a run that is not acknowledged an Outgoing of its own."""
         ring = self._ring
-        for number, message in enumerate(messages_of(run.wire, run.version, run.publisher, run.names)):
+        count = 0
+        for number, message in enumerate(run.messages()):
             packet_id = run.first_id + number
             slot = packet_id & (len(ring) - 1)
             if ring[slot] is run:
-                outgoing = Outgoing(message, 1, False)
+                outgoing = Outgoing(message, run.sent.qos, False)
                 outgoing.packet_id = packet_id
                 outgoing.order = run.order + number
-                outgoing.state = AWAITS_PUBACK
+                outgoing.state = run.state
                 outgoing.sent = True
                 ring[slot] = outgoing
                 self.size += len(message.payload)
-        self.size -= len(run.wire)
+                count += 1
+        self.size -= run.sent.leave(count)
 
     def _put(self, outgoing: Outgoing) -> None:
         """Give it the slot of its Packet Identifier, which is nobody else's."""
@@ -214,7 +253,7 @@ class Inflight:
         self._count(outgoing)
 
     def open_run(self, run: MessageRun) -> int:
-        """Count Messages as sent at QoS 1; the first Packet Identifier, 0 when they cannot be sent as one.
+        """Count Messages as sent at their QoS; the first Packet Identifier, 0: they cannot be sent as one.
 
         They keep the Packet Identifiers that they came with, where none of these is in use: then the same
         bytes can go to every receiver.
@@ -229,7 +268,7 @@ class Inflight:
             first_id = self._last_id + 1 if self._last_id + count <= LAST_PACKET_ID else 1
             if self._entries_at(first_id, count).count(None) < count:
                 return 0
-        self._fill(first_id, count, OutgoingRun(run, first_id, self._order + 1))
+        self._fill(first_id, count, OutgoingRun(SentRun(run), 0, count, first_id, self._order + 1))
         self._order += count
         self._last_id = first_id + count - 1
         self._length += count
@@ -328,9 +367,10 @@ class Inflight:
         [MQTT-4.4.0-2].
         """
         run = self._run_of(packet_id)
-        if run is not None and packet_type == PUBACK:
-            self._take_of_run(run, packet_id, 1)
-            return COMPLETE
+        if run is not None and not (failed and packet_type == PUBREC):
+            state = _NEXT[run.state << 4 | packet_type]
+            if self.advance(packet_type, packet_id, 1):
+                return state
         outgoing = self.get(packet_id)
         if outgoing is None:
             return QUEUED
@@ -345,19 +385,29 @@ class Inflight:
         outgoing.state = state
         return state
 
-    def acknowledge_run(self, first_id: int, count: int) -> None:
-        """Take PUBACK packets whose Packet Identifiers rise by one from this one on."""
-        packet_id = first_id
-        end = first_id + count
-        while packet_id < end:
-            run = self._run_of(packet_id)
-            several = 1 if run is None else min(end, run.first_id + run.count) - packet_id
-            if run is not None and self._entries_at(packet_id, several).count(run) == several:
-                self._take_of_run(run, packet_id, several)
-                packet_id += several
-            else:
-                self.acknowledge(PUBACK, packet_id, False)
-                packet_id += 1
+    def advance(self, packet_type: int, first_id: int, count: int) -> int:
+        """Take acknowledgements of success for `count` Packet Identifiers in a row, as far as one run goes.
+
+        Returns how many were taken; 0: the first belongs to no run, or changes nothing in one.
+        """
+        run = self._run_of(first_id)
+        if run is None:
+            return 0
+        state = _NEXT[run.state << 4 | packet_type]
+        if state in (QUEUED, run.state):
+            return 0
+        several = min(first_id + count, run.first_id + run.count) - first_id
+        if self._entries_at(first_id, several).count(run) < several:
+            several = 1
+        if state == COMPLETE:
+            self._take_of_run(run, first_id, several)
+        elif several == run.count:
+            run.state = state
+        else:
+            part = run.part(first_id, several)
+            part.state = state
+            self._fill(first_id, several, part)
+        return several
 
     def _run_of(self, packet_id: int) -> OutgoingRun | None:
         """The run to which the message with this Packet Identifier belongs; None: to none."""
@@ -372,9 +422,7 @@ class Inflight:
     def _take_of_run(self, run: OutgoingRun, first_id: int, count: int) -> None:
         """So many messages of a run are completely acknowledged, from this one on."""
         self._fill(first_id, count, None)
-        run.left -= count
-        if run.left == 0:
-            self.size -= len(run.wire)
+        self.size -= run.sent.leave(count)
         self._length -= count
         self.unacknowledged -= count
         self._counters.inflight_out -= count

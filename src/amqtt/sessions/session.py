@@ -17,9 +17,10 @@ from amqtt.topics.names import wildcard_levels
 from amqtt.topics.retained import RetainedCursor
 from amqtt.topics.subscriptions import Subscriber, Subscription, Target
 from amqtt.wire.encoder import encode
-from amqtt.wire.packets import LARGEST_PACKET, MQTT_5, PUBACK, PUBREC, Pubrel
+from amqtt.wire.packets import LARGEST_PACKET, MQTT_5, PUBREC, Pubrel
 from amqtt.wire.primitives import BYTE_PAIRS
 from amqtt.wire.reasons import ReasonCode
+from amqtt.wire.runs import acknowledgement_run
 
 NEVER_EXPIRES: Final = 0xFFFFFFFF
 """The Session Expiry Interval of a Session that does not expire (MQTT 5.0, 3.1.2.11.2)."""
@@ -210,9 +211,10 @@ class Session(Subscriber):
         return all(may_receive(topic) for topic in topics)
 
     def _may_assure(self, run: MessageRun, target: Target) -> bool:
-        """Whether a run may be sent as one at QoS 1: nothing waits, and nothing is noted of each Message."""
+        """Whether a run may be sent as one at its QoS: nothing waits, nothing is noted of each Message."""
         return (
             self.journal is None
+            and target.qos >= run.qos
             and target.group is None
             and run.is_of(self.version)
             and not self.backlog
@@ -343,28 +345,38 @@ class Session(Subscriber):
 
     def acknowledged(self, packet_type: int, packet_id: int, reason_code: int) -> bool:
         """Take a PUBACK, PUBREC or PUBCOMP of the Client; False when its Packet Identifier is unknown."""
+        state = self._acknowledge(packet_type, packet_id, reason_code)
+        if state == COMPLETE:
+            self._pump_if_something_waits()
+        return state != QUEUED
+
+    def _acknowledge(self, packet_type: int, packet_id: int, reason_code: int) -> int:
+        """Take it, and answer a PUBREC; the state reached."""
         outgoing = None if self.journal is None else self.inflight.get(packet_id)
         state = self.inflight.acknowledge(packet_type, packet_id, reason_code >= 0x80)
         if state == COMPLETE:
             if outgoing is not None:
                 self._forget(outgoing)
-            self._pump_if_something_waits()
         elif packet_type == PUBREC and reason_code < 0x80:
             if outgoing is not None and self.journal is not None:
                 self.journal.update(outgoing)
             self._release(packet_id, ReasonCode.SUCCESS if state else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
-        return state != QUEUED
+        return state
 
-    def acknowledged_run(self, first_id: int, count: int) -> None:
-        """Take PUBACK packets of success that came one behind the other."""
-        inflight = self.inflight
-        if self.journal is None:
-            inflight.acknowledge_run(first_id, count)
-        else:
-            for packet_id in range(first_id, first_id + count):
-                outgoing = inflight.get(packet_id)
-                if outgoing is not None and inflight.acknowledge(PUBACK, packet_id, False) == COMPLETE:
-                    self._forget(outgoing)
+    def acknowledged_run(self, packet_type: int, first_id: int, count: int) -> None:
+        """Take PUBACK, PUBREC or PUBCOMP packets of success that came one behind the other."""
+        packet_id = first_id
+        end = first_id + count
+        while packet_id < end:
+            several = 0
+            if self.journal is None:
+                several = self.inflight.advance(packet_type, packet_id, end - packet_id)
+            if not several:
+                self._acknowledge(packet_type, packet_id, ReasonCode.SUCCESS)
+                several = 1
+            elif packet_type == PUBREC and self.link is not None:
+                self.link.send_run(acknowledgement_run(PUBREL_SUCCESS, packet_id, several), several)
+            packet_id += several
         self._pump_if_something_waits()
 
     def _pump_if_something_waits(self) -> None:

@@ -40,7 +40,7 @@ _FIRST_BYTES: Final = frozenset(
      0xC0, 0xE0)
 )
 """What a Client's packets begin with in every version; these need no closer look once it has connected."""
-_MAKES_RUNS: Final = bytes([value in (0x30, 0x32, 0x40, 0x50, 0x62, 0x70) for value in range(256)])
+_MAKES_RUNS: Final = bytes([value in (0x30, 0x32, 0x34, 0x40, 0x50, 0x62, 0x70) for value in range(256)])
 """By the first byte: whether such packets may make a run."""
 _IS_USUAL: Final = bytes([value in _FIRST_BYTES for value in range(256)])
 """The same by value: 1 or 0."""

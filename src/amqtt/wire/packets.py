@@ -131,9 +131,9 @@ class Publish:
 class PublishRun:
     """PUBLISH packets, one or more, that arrived one behind the other and may be sent on as they arrived.
 
-    All have the same QoS, 0 or 1, DUP 0 and RETAIN 0, and no properties but such as are forwarded
-    unaltered. `wire` are their bytes, `count` is how many they are. At QoS 1 their Packet Identifiers rise
-    by one from `first_id` on. Those of one topic in a row make a stretch: `topics`, `sizes` (in bytes) and
+    All have the same QoS, DUP 0 and RETAIN 0, and no properties but such as are forwarded unaltered.
+    `wire` are their bytes, `count` is how many they are. At QoS 1 and 2 their Packet Identifiers rise by
+    one from `first_id` on. Those of one topic in a row make a stretch: `topics`, `sizes` (in bytes) and
     `counts` (in packets) are those of each stretch. `names` is what the Topic Names are remembered by.
     """
 

@@ -6,7 +6,7 @@ from amqtt.wire.bounds import UNBOUNDED, PacketBounds
 from amqtt.wire.errors import PeerError
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.packets import MQTT_5, PUBLISH, AcknowledgementRun, Publish, PublishRun
-from amqtt.wire.primitives import variable_byte_integer_at
+from amqtt.wire.primitives import BYTE_PAIRS, variable_byte_integer_at
 from amqtt.wire.properties import unaltered_properties_at
 from amqtt.wire.publish_packets import publish_at
 
@@ -155,7 +155,7 @@ def largest_of(wire: bytes) -> int:
 
 
 def identifiers_at(wire: bytes) -> list[int]:
-    """Where the Packet Identifiers of a PublishRun of QoS 1 are, whose bytes are `wire`."""
+    """Where the Packet Identifiers of a PublishRun of QoS 1 or 2 are, whose bytes are `wire`."""
     places: list[int] = []
     start = 0
     while start < len(wire):
@@ -163,6 +163,11 @@ def identifiers_at(wire: bytes) -> list[int]:
         places.append(at + 2 + (wire[at] << 8 | wire[at + 1]))
         start = at + remaining
     return places
+
+
+def acknowledgement_run(head: bytes, first_id: int, count: int) -> bytes:
+    """Acknowledgements of success one behind the other; `head` is all of one but its Packet Identifier."""
+    return head.join([b"", *BYTE_PAIRS[first_id : first_id + count]])
 
 
 def _acknowledgements_at(buffer: bytes, start: int) -> tuple[AcknowledgementRun | None, int]:
