@@ -10,6 +10,7 @@ from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
     MQTT_3_1_1,
     MQTT_5,
+    Disconnect,
     Packet,
     Puback,
     Pubcomp,
@@ -190,3 +191,20 @@ def test_packets_that_arrive_together_do_what_they_do_one_by_one(
         house.come_back()
         house.read()
     assert houses[0].outcome() == houses[1].outcome()
+
+
+def of_qos_2(count: int) -> bytes:
+    return b"".join(encode(Publish("t/a", b"x", 2, packet_id=n + 1), MQTT_5) for n in range(count))
+
+
+def test_as_many_messages_of_qos_2_as_receive_maximum_come_at_once_and_no_more() -> None:
+    bench = Bench(receive_maximum=5)
+    some, more = bench.connected("some"), bench.connected("more")
+    some.send(of_qos_2(5))
+    assert [type(packet) for packet in some.received()] == [Pubrec] * 5
+    more.send(of_qos_2(6))
+    *answers, farewell = more.received()
+    assert [type(packet) for packet in answers] == [Pubrec] * 5
+    assert isinstance(farewell, Disconnect)
+    assert farewell.reason_code == 0x93
+    assert bench.server.counters.inflight_in == 5, "the Session of the other has ended"
