@@ -67,6 +67,22 @@ def test_files_that_a_broker_could_not_read_are_mistakes_where_they_are_named(tm
     ]
 
 
+def test_files_are_looked_for_beside_other_mistakes_but_not_those_of_what_is_wrong_itself(
+    tmp_path: Path,
+) -> None:
+    path = written(
+        tmp_path,
+        "listeners:\n  one: {bind: 1, ssl: on, certfile: /no/cert, keyfile: /no/key}\n"
+        "  two: {bnd: 2, ssl: on, certfile: /no/cert, keyfile: /no/key}\n"
+        "auth:\n  password-file: /no/passwd\n  allow-anonymous: maybe\n"
+        "topic-check:\n  acl-file: /no/acl\nlimits: {recieve-maximum: 1}\n",
+    )
+    said = checked(path, status=1).splitlines()
+    assert [line.removeprefix(f"{path}:").partition(": ")[0] for line in said] == [
+        "2:3", "3:9", "6:3", "8:3", "9:10",
+    ]
+
+
 def test_a_mistake_in_a_file_of_rules_has_the_place_in_that_file(tmp_path: Path) -> None:
     (tmp_path / "acl").write_text("user a\ntopic read a/#/b\n", encoding="utf-8")
     path = written(tmp_path, f"topic-check: {{acl-file: {tmp_path}/acl}}\n")

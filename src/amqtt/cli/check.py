@@ -33,21 +33,25 @@ def check(file: ConfigFile, as_json: Json = False) -> None:
 
 
 def read(file: Path) -> "Config":
-    """The configuration, and every file that it names read once; ConfigurationError with all mistakes."""
+    """The configuration, and every file that it names read once; ConfigurationError with all mistakes.
+
+    The files of what is itself wrong are not looked for.
+    """
     # `amqtt pub` need not load what a Broker is made of.
     from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
     from amqtt.broker import Broker
     from amqtt.compat.plugins.loading import GROUP, registered
-    from amqtt.config_file import load
-    from amqtt.config_file.document import read_document
-    from amqtt.config_file.section import Findings
+    from amqtt.config_file import load, survey
     from amqtt.health import token_in
     from amqtt.net.tls import server_context
 
     names = registered(GROUP)
-    config = load(file, (*AUTHENTICATORS, *names), (*TOPIC_CHECKS, *names))
-    findings = Findings(str(file), read_document(file).marks)
-    for name, listener in config.listeners.items():
+    known = (*AUTHENTICATORS, *names), (*TOPIC_CHECKS, *names)
+    config, findings = survey(file, *known)
+    inherited = findings.has_mistakes("listeners", "default")
+    right = [name for name in config.listeners if not inherited and not findings.has_mistakes("listeners", name)]
+    for name in right:
+        listener = config.listeners[name]
         if listener.tls is not None:
             try:
                 server_context(listener.tls, [])
@@ -55,11 +59,13 @@ def read(file: Path) -> "Config":
                 findings.mistake(("listeners", name), str(error))
         if listener.token_file is not None:
             _attempt(findings, token_in, Path(listener.token_file), ("listeners", name, "token-file"))
-    for name in config.auth.asked:
+    for name in () if findings.has_mistakes("auth") else config.auth.asked:
         _attempt(findings, AUTHENTICATORS.get(name), config.auth)
-    for name in config.topic_check.asked if config.topic_check.enabled else ():
+    checks = config.topic_check.enabled and not findings.has_mistakes("topic-check")
+    for name in config.topic_check.asked if checks else ():
         _attempt(findings, TOPIC_CHECKS.get(name), config.topic_check)
     findings.raise_mistakes()
+    config = load(file, *known)
     if config.plugins:
         _attempt(findings, Broker, file)
     findings.raise_mistakes()

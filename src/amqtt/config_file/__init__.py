@@ -26,7 +26,7 @@ from amqtt.config_file.trace import read_traces
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
 from amqtt.server.stopping import WILLS_ON_SHUTDOWN
 
-__all__ = ["load"]
+__all__ = ["load", "survey"]
 
 _LONGEST_INTERVAL = 365 * 86400
 _MOST_NAMED = 1000
@@ -55,6 +55,20 @@ def load(
         check_binds(findings, ("listeners",), source.listeners)
         findings.raise_mistakes()
         return _reviewed(source, list(source.notices))
+    config, findings = survey(source, authenticators, topic_checks)
+    findings.raise_mistakes()
+    return _reviewed(config, findings.notices)
+
+
+def survey(
+    source: Mapping[str, object] | str | os.PathLike[str],
+    authenticators: Collection[str] = tuple(AUTHENTICATORS),
+    topic_checks: Collection[str] = tuple(TOPIC_CHECKS),
+) -> tuple[Config, Findings]:
+    """What `load` reads, and what it finds wrong with it: a value that is wrong is left as it is by default.
+
+    Raises ConfigurationError where there is nothing to read, and BrokerError for what can be no source.
+    """
     content: object = source
     if isinstance(source, Mapping):
         findings = Findings()
@@ -66,9 +80,7 @@ def load(
         content = document.content if document.content is not None else {}
     else:
         raise BrokerError(f"a configuration is a dictionary or the path of a file, not {kind(source)}")
-    config = _read(findings, content, authenticators, topic_checks)
-    findings.raise_mistakes()
-    return _reviewed(config, findings.notices)
+    return _read(findings, content, authenticators, topic_checks), findings
 
 
 def _reviewed(config: Config, notices: list[str]) -> Config:

@@ -38,6 +38,11 @@ class Findings:
         """What should be known about it."""
         self.notices.append(str(self._at(path, text)))
 
+    def has_mistakes(self, *path: str) -> bool:
+        """Whether something is wrong with the value at this path, or in it."""
+        place = ".".join(path).casefold()
+        return any(f"{mistake.path}.".casefold().startswith(f"{place}.") for mistake in self.mistakes)
+
     def raise_mistakes(self) -> None:
         """Raise one ConfigurationError with all the mistakes, if there are any."""
         if self.mistakes:
