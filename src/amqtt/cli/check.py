@@ -45,12 +45,11 @@ def read(file: Path) -> "Config":
     from amqtt.health import token_in
     from amqtt.net.tls import server_context
 
-    names = registered(GROUP)
-    known = (*AUTHENTICATORS, *names), (*TOPIC_CHECKS, *names)
+    plugins = registered(GROUP)
+    known = (*AUTHENTICATORS, *plugins), (*TOPIC_CHECKS, *plugins)
     config, findings = survey(file, *known)
-    inherited = findings.has_mistakes("listeners", "default")
-    right = [name for name in config.listeners if not inherited and not findings.has_mistakes("listeners", name)]
-    for name in right:
+    names = () if findings.has_mistakes("listeners", "default") else config.listeners
+    for name in [name for name in names if not findings.has_mistakes("listeners", name)]:
         listener = config.listeners[name]
         if listener.tls is not None:
             try:
