@@ -1,8 +1,11 @@
 """How much of one turn those get who send much, and who goes on in the next one."""
 
+import pytest
+
 from amqtt.abc import Answer, ConnectRequest
 from amqtt.server.deadlines import Deadlines
 from amqtt.server.line import FILTERS_PER_TURN, LONGEST_TURN, UNCOUNTED, UNNOTICED, Line
+from amqtt.server.runs import DELIVERIES
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.link import Turn
 from amqtt.wire.packets import (
@@ -143,7 +146,8 @@ def is_closed(client: BenchClient) -> bool:
 
 
 def numbered(count: int, qos: int = 2, topic: str = "a") -> list[Publish]:
-    return [Publish(topic, b"%d" % n, qos, packet_id=n + 1 if qos else 0) for n in range(count)]
+    """Messages with Packet Identifiers that make no run of them."""
+    return [Publish(topic, b"%d" % n, qos, packet_id=2 * n + 1 if qos else 0) for n in range(count)]
 
 
 def test_a_long_turn_ends_between_two_packets_and_the_others_follow_in_their_order() -> None:
@@ -224,6 +228,43 @@ def test_a_run_is_cut_between_two_topics_and_the_rest_of_it_follows() -> None:
     assert [packet.payload for packet in even.received() if isinstance(packet, Publish)] == [b"0", b"2", b"4"]
     assert [packet.payload for packet in odd.received() if isinstance(packet, Publish)] == [b"1", b"3"]
     assert working.bench.server.counters.packets_received - before == len(messages)
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_a_run_for_very_many_is_cut_between_messages(qos: int) -> None:
+    receivers = 99
+    each_turn = DELIVERIES // (receivers + 1)
+    working = Working(1.01 * LONGEST_TURN / each_turn)
+    others = [working.connected(f"r{n}", MQTT_3_1_1) for n in range(receivers)]
+    for other in others:
+        other.subscribe("#", qos)
+    client = working.connected("c", MQTT_3_1_1)
+    before = working.bench.server.counters.packets_received
+    count = 2 * each_turn + 3
+    messages = [Publish("a", b"%d" % n, qos, packet_id=n + 1 if qos else 0) for n in range(count)]
+    working.hear(client, *messages)
+    for many in (each_turn, each_turn, 3):
+        assert len(working.payloads()) == many
+        working.next_turn()
+    assert not is_paused(client)
+    answers = client.received()
+    assert [getattr(each, "packet_id", 0) for each in answers] == [n + 1 for n in range(count) if qos]
+    for other in others:
+        assert [each.payload for each in other.received()] == [each.payload for each in messages]
+    assert working.bench.server.counters.packets_received - before == count
+
+
+def test_a_run_that_is_taken_packet_by_packet_is_cut_between_any_two() -> None:
+    working = Working(0.6 * LONGEST_TURN)
+    client = working.connected("c")
+    messages = [Publish("a", b"%d" % n, 2, packet_id=n + 1) for n in range(3)]
+    assert client.state.session is not None
+    client.state.session.received.add(3)  # one that came before: each needs a closer look
+    working.hear(client, *messages)
+    assert working.payloads() == [b"0", b"1"]
+    working.next_turn()
+    assert working.payloads() == []
+    assert [type(each) for each in client.received()] == [Pubrec] * 3
 
 
 def test_a_client_that_leaves_while_it_stands_in_line_is_not_heard_any_more() -> None:

@@ -23,7 +23,7 @@ from amqtt.wire.packets import (
     Pubrec,
     Pubrel,
 )
-from amqtt.wire.runs import identifiers_at, largest_of, packets_of
+from amqtt.wire.runs import identifiers_at, largest_of, packets_of, pieces_of
 from support.packet_cases import described, properties_of
 from support.runs import one_by_one
 from support.strategies import cut, packet_ids, packets, spoiled
@@ -113,6 +113,25 @@ def test_topics_in_a_row_are_the_stretches_of_a_run(version: int) -> None:
         packets[0] + packets[1], packets[2] + packets[3], packets[4] + packets[5],
     ]
     assert all(sum(each.sizes) == len(each.wire) for each in parts)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 100])
+def test_a_run_is_cut_into_pieces_of_so_many_packets(most: int) -> None:
+    topics = ["a", "a", "a", "b", "c", "c", "a"]
+    packets = [encode(Publish(topic, b"%d" % n * n, 1, packet_id=n + 7), 4) for n, topic in enumerate(topics)]
+    (run,) = decoder(4).feed_joined(b"".join(packets))
+    assert isinstance(run, PublishRun)
+    pieces = pieces_of(run, most)
+    assert b"".join(piece.wire for piece in pieces) == run.wire
+    assert max(piece.count for piece in pieces) <= most
+    assert len(pieces) <= 2 * -(-len(topics) // most)
+    at = 0
+    for piece in pieces:
+        assert piece.wire == b"".join(packets[at : at + piece.count])
+        assert piece.first_id == 7 + at
+        stretches = zip(piece.topics, piece.counts, strict=True)
+        assert [topic for topic, count in stretches for _ in range(count)] == topics[at : at + piece.count]
+        at += piece.count
 
 
 @pytest.mark.parametrize("qos", [1, 2])

@@ -336,10 +336,12 @@ class Server:
         """Let those behind the packet at `at`, and what it has left itself, go on in the next turn."""
         others = packets[at + 1 :]
         packet = packets[at]
-        rest = packet.rest() if isinstance(packet, PublishRun) else None
-        if rest is not None:
-            self.counters.packets_received -= rest.count - 1  # which are counted when they are taken
-            others.insert(0, rest)
+        if isinstance(packet, PublishRun):
+            rest = packet.rest()
+            for each in rest:
+                if isinstance(each, PublishRun):
+                    self.counters.packets_received -= each.count - 1  # which are counted when they are taken
+            others = [*rest, *others]
         self._stand_in_line(state, others)
 
     def _stand_in_line(self, state: ConnectionState, packets: list[Arrived]) -> None:

@@ -4,6 +4,7 @@ A packet is the same object for every protocol version: what a version lacks (pr
 Codes) stays at its default, and `encode` leaves it out.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from amqtt.wire.interned import TopicNames
@@ -138,8 +139,8 @@ class PublishRun:
     """
 
     __slots__ = (
-        "_begun_at", "_begun_count", "_taken", "_taken_bytes", "_taken_packets", "count", "counts",
-        "first_id", "names", "qos", "sizes", "topics", "wire",
+        "_begun_at", "_begun_count", "_put_back", "_taken", "_taken_bytes", "_taken_packets", "count",
+        "counts", "first_id", "names", "qos", "sizes", "topics", "wire",
     )
 
     def __init__(self, names: TopicNames, qos: int) -> None:
@@ -151,6 +152,7 @@ class PublishRun:
         self.topics: list[str] = []
         self.sizes: list[int] = []
         self.counts: list[int] = []
+        self._put_back: Sequence[PublishRun | Publish] = ()
         self._begun_at = 0
         self._begun_count = 0
         self._taken = 0
@@ -196,9 +198,16 @@ class PublishRun:
         self._taken_packets += part.count
         return part
 
-    def rest(self) -> "PublishRun | None":
-        """What was not taken though something was; None: nothing is left, or all of it was to be taken."""
-        return self.take(len(self.topics)) if 0 < self._taken < len(self.topics) else None
+    def put_back(self, packets: "Sequence[PublishRun | Publish]") -> None:
+        """These were to be taken, and wait."""
+        self._put_back = packets
+
+    def rest(self) -> "list[PublishRun | Publish]":
+        """What was put back, and what was not taken though something was."""
+        rest = [*self._put_back]
+        if 0 < self._taken < len(self.topics):
+            rest.append(self.take(len(self.topics)))
+        return rest
 
 
 class Puback:

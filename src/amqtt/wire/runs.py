@@ -143,6 +143,32 @@ def packets_of(wire: bytes, version: int, topics: TopicNames) -> list[Publish]:
     return packets
 
 
+def pieces_of(run: PublishRun, most: int) -> list[PublishRun]:
+    """The run in pieces of so many packets at most."""
+    if run.count <= most:
+        return [run]
+    fine = PublishRun(run.names, run.qos)
+    fine.first_id = run.first_id
+    start = count = 0
+    for topic, several in zip(run.topics, run.counts, strict=True):
+        for number in range(several):
+            if number % most == 0:
+                fine.begin(topic, start, count)
+            remaining, at = variable_byte_integer_at(run.wire, start + 1, len(run.wire))
+            start = at + remaining
+            count += 1
+    fine.end(run.wire, count)
+    pieces: list[PublishRun] = []
+    count = 0
+    for place, several in enumerate(fine.counts):
+        if count + several > most:
+            pieces.append(fine.take(place))
+            count = 0
+        count += several
+    pieces.append(fine.take(len(fine.counts)))
+    return pieces
+
+
 def largest_of(wire: bytes) -> int:
     """The size in bytes of the largest packet of a PublishRun, whose bytes are `wire`."""
     largest = 0
