@@ -57,20 +57,22 @@ def test_mqttjs_loses_nothing_and_has_qos_2_once(
     assert unfinished or end is STOPPED
 
 
-class Resuming:
-    """An aiomqtt.Client that resumes its Session, and what it has received.
+def client_of(lives: Lives, name: str, version: aiomqtt.ProtocolVersion) -> aiomqtt.Client:
+    """One whose Session lasts."""
+    properties = Properties(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = 300
+    old, new = {"clean_session": False}, {"clean_start": False, "properties": properties}
+    kept = new if version is NEW else old
+    return aiomqtt.Client("127.0.0.1", lives.port, identifier=name, protocol=version, **kept)  # type: ignore[arg-type]
 
-    It publishes before its CONNACK has come, so in another order than that of before.
-    """
 
-    def __init__(self, lives: Lives, name: str, version: aiomqtt.ProtocolVersion) -> None:
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = 300
-        old, new = {"clean_session": False}, {"clean_start": False, "properties": properties}
-        kept = new if version is NEW else old
-        self.client = aiomqtt.Client("127.0.0.1", lives.port, identifier=name, protocol=version, **kept)  # type: ignore[arg-type]
+class Receiver:
+    """An aiomqtt.Client that resumes its Session, and what it has received."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self.client = client
         self.got: list[int] = []
-        self.subscribed, self.has_all = asyncio.Event(), asyncio.Event()
+        self.subscribed = asyncio.Event()
 
     async def receive(self, qos: int) -> None:
         """Take messages until b"end", through as many lives of the broker as there are."""
@@ -85,47 +87,53 @@ class Resuming:
                         if message.payload == b"end":
                             return
                         self.got.append(int(message.payload))
-                        if len(set(self.got)) == 3 * COUNT:
-                            self.has_all.set()
             except aiomqtt.MqttError:
                 await asyncio.sleep(PAUSE)
 
-    async def publish(self, payloads: list[bytes], qos: int, end: Ends, lives: Lives) -> int:
-        """Publish, and end the broker meanwhile; how many were not acknowledged then.
 
-        To be told is what is given up: paho, below, sends them again when it is back.
-        """
-        publishing: list[asyncio.Task[None]] = []
-        with suppress(aiomqtt.MqttError):
-            async with self.client:
-                publishing += [asyncio.create_task(self.client.publish("t", each, qos)) for each in payloads]
-                await asyncio.sleep(0)
-                await asyncio.to_thread(end, lives)
-                unfinished = sum(task.cancel() for task in publishing)
-                await asyncio.wait(publishing)
-        return unfinished
+async def publish(
+    client: aiomqtt.Client, payloads: list[bytes], qos: int, end: Ends, lives: Lives
+) -> set[int]:
+    """Publish, and end the broker meanwhile; those that were acknowledged.
+
+    Each life has a publisher of its own: one that comes back loses its way. aiomqtt then publishes before
+    its CONNACK, for which paho, below, leaves unsent what it should send again; and when a second attempt to
+    connect fails, paho publishes anew what it had released.
+    """
+    done: set[int] = set()
+    with suppress(aiomqtt.MqttError):
+        async with client:
+            publishing = [asyncio.create_task(client.publish("t", each, qos)) for each in payloads]
+            await asyncio.sleep(0)
+            await asyncio.to_thread(end, lives)
+            for payload, task in zip(payloads, publishing, strict=True):
+                if not task.cancel() and task.exception() is None:
+                    done.add(int(payload))
+            await asyncio.wait(publishing)
+    return done
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])
 @pytest.mark.parametrize("qos", [1, 2])
 @every_way
-async def test_aiomqtt_loses_nothing_and_has_qos_2_once(
+async def test_aiomqtt_loses_nothing_that_was_acknowledged_and_has_qos_2_once(
     lives: Lives, version: aiomqtt.ProtocolVersion, qos: int, end: Ends
 ) -> None:
-    receiver, publisher = (Resuming(lives, name, version) for name in ("receiver", "publisher"))
+    receiver = Receiver(client_of(lives, "receiver", version))
     payloads = [b"%d" % number for number in range(3 * COUNT)]
-    unfinished = 0
+    acknowledged: set[int] = set()
     async with asyncio.timeout(2 * DEADLINE), asyncio.TaskGroup() as tasks:
         tasks.create_task(receiver.receive(qos))
         await receiver.subscribed.wait()
         for life in range(2):
             now = payloads[life * COUNT : (life + 1) * COUNT]
-            unfinished += await publisher.publish(now, qos, end, lives)
+            publisher = client_of(lives, f"publisher-{life}", version)
+            acknowledged |= await publish(publisher, now, qos, end, lives)
             lives.begin()
-        async with publisher.client as client:
-            await asyncio.gather(*[client.publish("t", each, qos) for each in payloads[2 * COUNT :]])
-            await receiver.has_all.wait()
+        async with client_of(lives, "publisher-2", version) as client:
+            last = payloads[2 * COUNT :]
+            await asyncio.gather(*[client.publish("t", each, qos) for each in last])
             await client.publish("t", b"end", qos)
-    assert unfinished or end is STOPPED
-    once = receiver.got if qos == 2 else set(receiver.got)
-    assert sorted(once) == list(range(3 * COUNT))
+    acknowledged |= {int(each) for each in last}
+    assert acknowledged <= set(receiver.got)
+    assert qos == 1 or len(receiver.got) == len(set(receiver.got))

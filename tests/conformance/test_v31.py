@@ -192,15 +192,15 @@ async def test_the_qos_2_flow_to_a_client_is_in_every_byte_as_printed(client):
     echo.send(
         connect_bytes(b"echo", version=MQIsdp),
         by_hand.subscribe(MQIsdp, (b"a", 2)),
-        frame(0x34, b"\x00\x01a\x00\x09x"),
-        frame(0x62, b"\x00\x09"),
+        frame(0x34, b"\x00\x01a\x00\x01x"),
+        frame(0x62, b"\x00\x01"),
         frame(0x50, b"\x00\x01"),
         frame(0x70, b"\x00\x01"),
         b"\xe0\x00",
     )
     assert await echo.read_to_end() == (
-        ACCEPTED + b"\x90\x03\x00\x01\x02" + b"\x50\x02\x00\x09"
-        + frame(0x34, b"\x00\x01a\x00\x01x") + b"\x70\x02\x00\x09" + b"\x62\x02\x00\x01"
+        ACCEPTED + b"\x90\x03\x00\x01\x02" + b"\x50\x02\x00\x01"
+        + frame(0x34, b"\x00\x01a\x00\x01x") + b"\x70\x02\x00\x01" + b"\x62\x02\x00\x01"
     )
 
 

@@ -112,8 +112,8 @@ async def test_what_the_server_sends_is_in_every_byte_as_the_standard_prints_it(
     speaker.send(
         connect_bytes(b"speaker", version=version),
         by_hand.subscribe(version, (b"a", 2)),
-        frame(0x34, b"\x00\x01a" + b"\x00\x07x"),  # PUBLISH, QoS 2, Packet Identifier 7
-        frame(0x62, b"\x00\x07"),  # PUBREL
+        frame(0x34, b"\x00\x01a" + b"\x00\x01x"),  # PUBLISH, QoS 2, Packet Identifier 1
+        frame(0x62, b"\x00\x01"),  # PUBREL
         frame(0x50, b"\x00\x01"),  # PUBREC for what the Server sends
         frame(0x70, b"\x00\x01"),  # PUBCOMP
         frame(0xA2, b"\x12\x34" + b"\x00\x01a"),
@@ -125,9 +125,9 @@ async def test_what_the_server_sends_is_in_every_byte_as_the_standard_prints_it(
     assert await speaker.read_to_end() == b"".join([
         ACCEPTED,
         b"\x90\x03\x00\x01\x02",  # SUBACK
-        b"\x50\x02\x00\x07",  # PUBREC
+        b"\x50\x02\x00\x01",  # PUBREC
         b"\x34\x06\x00\x01a\x00\x01x",  # PUBLISH, QoS 2, DUP 0, RETAIN 0, Packet Identifier 1
-        b"\x70\x02\x00\x07",  # PUBCOMP
+        b"\x70\x02\x00\x01",  # PUBCOMP
         b"\x62\x02\x00\x01",  # PUBREL
         b"\xb0\x02\x12\x34",  # UNSUBACK
         b"\x40\x02\xff\xff",  # PUBACK

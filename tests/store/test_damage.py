@@ -214,3 +214,17 @@ def test_an_empty_file_is_a_new_store(file: Path) -> None:
     file.touch()
     assert len(read(file)) == 0
     assert aside(file) == []
+
+
+def test_a_header_that_makes_sqlite_read_only_is_damage(file: Path) -> None:
+    whole = written(file, everything())
+    with whole.open("r+b") as opened:
+        opened.seek(18)
+        opened.write(b"\xfd")
+    database = Database(whole, "normal", 0)
+    try:
+        assert contents(database.open()) == contents(everything())
+        database.write(everything())
+    finally:
+        database.close()
+    assert len(aside(whole)) == 1

@@ -109,6 +109,7 @@ class Database:
         try:
             connection = self._connection = connect(self.file)
             self._settle(connection)
+            _check_schema(connection)
             self._check(connection)
             kept, damaged = read_rows(connection)
             batches, damaged_batches = read_batches(connection)
@@ -358,9 +359,25 @@ def _salvage(
 def _salvage_batches(connection: sqlite3.Connection, query: str, batches: dict[int, Records]) -> None:
     try:
         for number, pack in connection.execute(query):
-            batches[number] = unpacked(pack)[0]
+            if isinstance(number, int) and isinstance(pack, bytes):
+                batches[number] = unpacked(pack)[0]
     except (sqlite3.Error, OverflowError):
         return
+
+
+def _check_schema(connection: sqlite3.Connection) -> None:
+    """Whether the tables are what they were made as: SQLite believes whatever their text has become."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
+        for number, script in enumerate(migrations(), 1):
+            _migrate(new, number, script)
+        missing = _tables(new) - _tables(connection)
+    if missing:
+        names = ", ".join(sorted(name for name, _ in missing))
+        raise Unreadable(f"its schema is damaged: {names}")
+
+
+def _tables(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))
 
 
 def _migrate(connection: sqlite3.Connection, number: int, script: str) -> None:
@@ -450,8 +467,16 @@ def explained(file: Path, fault: sqlite3.Error) -> Exception:
     code = fault.sqlite_errorcode & 0xFF if hasattr(fault, "sqlite_errorcode") else sqlite3.SQLITE_ERROR
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreError(f"{file} {IN_USE}")
+    if code == sqlite3.SQLITE_READONLY and not _has_known_format(file):
+        return Unreadable("its header names a format that nobody has")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StoreError(f"{file} cannot be written: {fault}")
     if code == sqlite3.SQLITE_IOERR and not isinstance(fault, sqlite3.InternalError):
         return StoreError(f"{file} cannot be read: {fault}")
     return Unreadable(str(fault))
+
+
+def _has_known_format(file: Path) -> bool:
+    """Whether the header has a write version that is one of SQLite's: for others it only reads."""
+    with file.open("rb") as opened:
+        return opened.read(20)[18:19] in (b"\x01", b"\x02")

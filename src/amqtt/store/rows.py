@@ -127,6 +127,8 @@ def _stored_moment(when: float) -> float | None:
 
 def take_row(table: str, row: Row, kept: Batch) -> None:
     """Put a row of this table into `kept`; DamagedRow says why it cannot be."""
+    if len(row) != len(_KINDS[table]) + (table in WITH_PAYLOAD) + 1:
+        raise DamagedRow("it has not the columns of its table")
     *head, written = row
     payload = head.pop() if table in WITH_PAYLOAD else b""
     values = tuple(head)
