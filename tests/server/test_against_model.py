@@ -108,7 +108,14 @@ class StoredServerAndModel(ServerAndModel):
         """Who had it and has left since had it first: it was passed on in the order in which they left."""
         sessions = self.bench.server.realm.sessions
         gone = [each for each in self.leaving if each in members and each not in sessions]
-        return super().chosen(model, payload, gone + [each for each in members if each not in gone])
+        try:
+            return super().chosen(model, payload, gone + [each for each in members if each not in gone])
+        except AssertionError:
+            # One whose Session ends as the Server stops takes along what was not sent to it yet: at QoS 2
+            # no other may have that [MQTT-4.8.2-5].
+            if not gone:
+                raise
+            return gone[0]
 
     @rule(down=downtimes, return_=returning, acknowledges=acknowledging)
     def shut_down(self, down: int, return_: bool, acknowledges: str) -> None:
