@@ -164,10 +164,11 @@ $(TEST): $(PROJECT) | $(PY)
 	@touch $@ $(RUN) $(BUILT)
 
 # What is installed is what its users have: compiled where there is a C compiler.
+# Where make made the environment just now, that has installed it too, which make cannot know beforehand.
 $(BUILT): $(SOURCES) | $(RUN)
-	rm -rf build
-	$(PY) -m pip install --quiet --no-deps --force-reinstall .
-	@touch $@
+	@if [ ! -e $@ ] || [ -n "$$(find $(SOURCES) -newer $@)" ]; then \
+		rm -rf build && $(PY) -m pip install --quiet --no-deps --force-reinstall . && touch $@; \
+	fi
 
 $(CLIENTS)/.ready: tests/clients/package.json tests/clients/package-lock.json | system-packages
 	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
