@@ -247,3 +247,13 @@ def test_who_waits_again_while_being_called_waits_for_the_next_time(peer: Readin
     peer.link.relieve()
     assert len(calls) == 1
     assert peer.link.waiting == {again}
+
+
+def test_a_link_whose_connection_is_gone_holds_nothing_and_calls_nobody(peer: ReadingPeer) -> None:
+    peer.link.send(b"1")
+    peer.link.abandon()
+    assert (peer.link.chunks, peer.link.size) == ([], 0)
+    peer.link.turn.flush()
+    peer.link.send(b"2" * 200)
+    peer.link.turn.flush()
+    assert peer.flushes == 0

@@ -16,6 +16,7 @@ from amqtt.message import Message
 from amqtt.sessions.journal import Batch, StoredEntry, StoredSession
 from amqtt.store.database import LOG_SIZE, Database
 from amqtt.store.schema import migrations
+from amqtt.store.statements import CHUNKS, write_rows
 from amqtt.testing.store_contract import contents, everything
 from support.store_files import aside, read, run, written
 
@@ -259,3 +260,22 @@ def test_many_rows_are_written_with_few_statements_because_each_is_a_change_of_t
     database.close()
     assert len([each for each in statements if each.startswith("INSERT")]) == count.bit_count()
     assert contents(read(file)) == contents(batch)
+
+
+def test_rows_are_made_as_they_are_written_so_that_the_event_loop_is_let_in_between(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE wills (a, b, c, d, e, f, g)")
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    ahead = []
+
+    def rows() -> Iterator[tuple[int, ...]]:
+        for number in range(1_000):
+            written = sum(each.startswith("INSERT") for each in statements)
+            ahead.append(number - written * CHUNKS[0])
+            yield (number,) * 7
+
+    write_rows(connection, "wills", rows())
+    assert max(ahead) < CHUNKS[0]
+    assert connection.execute("SELECT count(*), max(a) FROM wills").fetchone() == (1_000, 999)
+    connection.close()

@@ -1,12 +1,13 @@
 """Records of one Batch in one row: what goes in comes out, and what is damaged is said to be."""
 
 import random
+import time
 
 import pytest
 
 from amqtt.message import NEVER, Message
 from amqtt.sessions.journal import Batch, StoredEntry
-from amqtt.store.records import ENTRIES_TOGETHER, NUMBERS_TOGETHER, Records, packed, unpacked
+from amqtt.store.records import AT_A_STRETCH, ENTRIES_TOGETHER, NUMBERS_TOGETHER, Records, packed, unpacked
 from amqtt.store.rows import LAST_NUMBER
 from amqtt.testing.store_contract import contents, everything
 
@@ -90,3 +91,13 @@ def test_a_moment_that_is_no_number_is_refused() -> None:
     records.messages[1] = Message("t", b"x", 1, False, None, float("nan"))
     found, fault = unpacked(packed(records))
     assert (len(found), fault) == (0, "its moment is no number")
+
+
+def test_other_threads_may_go_on_while_many_records_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = Records()
+    for number in range(1, 4 * AT_A_STRETCH):
+        records.messages[number] = Message("t", b"x", 1)
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    packed(records)
+    assert pauses == [0, 0, 0]

@@ -144,6 +144,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         self._drop_unsent()
         self.link.relieve()
         self._lose("the Network Connection was closed" if exc is None else _sentence(exc))
+        self.link.abandon()
         self.listener.leave()
         self.house.left(self)
 

@@ -77,9 +77,12 @@ class ExternalConnection:
         finally:
             for task in self._tasks:
                 task.cancel()
+            # What a task raised knows where, and so this: it would wait for the collector of cycles.
+            self._tasks = []
             self._link.relieve()
             house.turn.now = house.clock()
             house.server.lost(self.state, "the connection was closed")
+            self._link.abandon()
             self.listener.leave()
             house.left(self)
             await self._close()

@@ -80,7 +80,10 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The Network Connection is gone."""
         self._ended = True
+        self._up = False
         self._above.connection_lost(exc)
+        # Two that know each other would wait for the collector of cycles.
+        del self._above
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as it is sent to."""

@@ -383,6 +383,8 @@ class Server:
             if state.decoder.error is not None and not state.waiting:
                 raise state.decoder.error
         except PeerError as error:
+            # The Decoder keeps it, and with a traceback it would keep the Decoder.
+            error.__traceback__ = None
             self._blame(state, error)
         except Exception as fault:
             self._report(fault)

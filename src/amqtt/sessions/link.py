@@ -90,6 +90,10 @@ def _long_ago() -> float:
     return 0.0
 
 
+def _into_nothing() -> None:
+    """Nobody writes what the Link holds."""
+
+
 class Link:
     """The sending side of one Network Connection.
 
@@ -231,6 +235,16 @@ class Link:
         self.closing = True
         if not self.dirty:
             self._mark()
+
+    def abandon(self) -> None:
+        """Its Network Connection is gone: drop what it holds, and know its owner no more.
+
+        Without that each would wait for the collector of cycles, which looks seldom and then for long.
+        """
+        self.chunks.clear()
+        self.size = 0
+        self.joined = 0
+        self.flush = _into_nothing
 
     def relieve(self) -> None:
         """Press back no more: call those who wait for it."""
