@@ -96,6 +96,47 @@ def test_a_name_with_which_a_pattern_would_grant_more_is_granted_nothing_by_it(
     assert not rules.publish("devices/x/up")
 
 
+DENYING = """\
+user alice
+topic readwrite #
+pattern readwrite open/#
+pattern deny secret/%u/#
+pattern deny devices/%c/keys
+pattern deny vault/#
+"""
+
+
+@pytest.mark.parametrize(
+    ("client_id", "denied", "granted"),
+    [
+        ("d1", "devices/d1/keys", "devices/d2/keys"),
+        ("a/b", "devices/a/b/keys", "devices/a/c/keys"),
+        ("+", "devices/d2/keys", "sensors/d2"),
+        ("#", "devices/#", "sensors/d2"),
+        ("x+", "devices/x/keys", "sensors/d2"),
+    ],
+)
+def test_no_name_makes_a_denial_smaller(tmp_path: Path, client_id: str, denied: str, granted: str) -> None:
+    path = tmp_path / "acl"
+    path.write_text(DENYING, encoding="utf-8")
+    rules = rules_of(read_acl(path), "alice", client_id)
+    for topic in denied, "vault/x", "secret/alice/x":
+        assert not rules.publish(topic)
+        assert not rules.receive(topic)
+    assert rules.publish(granted)
+
+
+@pytest.mark.parametrize(("user", "client_id"), [("+", "d1"), ("a#", "d1"), ("bob", "d+"), (None, "#")])
+def test_no_pattern_grants_anything_to_a_name_with_a_wildcard(
+    tmp_path: Path, user: str | None, client_id: str
+) -> None:
+    path = tmp_path / "acl"
+    path.write_text(DENYING, encoding="utf-8")
+    acl = read_acl(path)
+    assert rules_of(acl, "bob").publish("open/x")
+    assert not rules_of(acl, user, client_id).publish("open/x")
+
+
 def test_a_user_called_like_a_mark_is_only_that(acl: MosquittoAcl) -> None:
     rules = rules_of(acl, "%c", "d9")
     assert rules.receive("devices/%c/down/d9") is True
@@ -111,11 +152,12 @@ def test_it_says_which_line_decides(acl: MosquittoAcl, tmp_path: Path) -> None:
 
 def test_every_mistake_of_a_file_is_said_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "acl"
-    path.write_text("topic read a/#/b\nuser\ntopics x\ntopic read a\n", encoding="utf-8")
+    path.write_text("topic read a/#/b\nuser\ntopics x\ntopic read a\ntopic dney secret/#\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as raised:
         read_acl(path)
     assert [(mistake.line, mistake.path) for mistake in raised.value.mistakes] == [
         (1, "topic-check.acl-file"), (2, "topic-check.acl-file"), (3, "topic-check.acl-file"),
+        (5, "topic-check.acl-file"),
     ]
 
 

@@ -20,6 +20,7 @@ WRITE: Final = "write"
 DENY: Final = "deny"
 _ACCESS: Final = (READ, WRITE, "readwrite", DENY)
 _ANY_NUMBER: Final = 65_535
+_WILDCARDS: Final = frozenset("+#")
 _UNSAFE: Final = frozenset("+#/\0")
 _MOST_REMEMBERED: Final = 1024
 
@@ -45,7 +46,8 @@ class Rule:
 class MosquittoAcl(TopicCheck):
     """The rules of all users; `users` has those of Clients without a name under None.
 
-    What no rule grants is refused, and a `deny` counts before all that grant.
+    What no rule grants is refused, and a `deny` counts before all that grant. As in Mosquitto no
+    pattern grants anything to a Client whose name or identifier has a wildcard.
     """
 
     def __init__(self, users: dict[str | None, list[Rule]], patterns: Sequence[Rule] = ()) -> None:
@@ -148,14 +150,25 @@ def overlap(one: str, other: str) -> bool:
 
 
 def _filled(rule: Rule, user: str, client_id: str) -> Rule | None:
-    """A pattern with the names of this Client; None where they could make it wider, or it has none."""
-    for mark, name in (("%u", user), ("%c", client_id)):
-        if mark in rule.topic_filter and (not name or not _UNSAFE.isdisjoint(name)):
-            return None
-    # In one pass: a name that is itself %c stays as it is.
-    pieces = rule.topic_filter.split("%u")
-    filled = user.join(piece.replace("%c", client_id) for piece in pieces)
-    return Rule(rule.access, filled, rule.place)
+    """A pattern with the names of this Client; None where it has none, or they could grant more."""
+    names = {"%u": user, "%c": client_id}
+    marks = [mark for mark in names if mark in rule.topic_filter]
+    if not all(names[mark] for mark in marks):
+        return None
+    if rule.access != DENY and not (
+        _WILDCARDS.isdisjoint(user + client_id) and all(_UNSAFE.isdisjoint(names[mark]) for mark in marks)
+    ):
+        return None
+    levels: list[str] = []
+    for level in rule.topic_filter.split("/"):
+        # In one pass: a name that is itself %c stays as it is.
+        filled = user.join(piece.replace("%c", client_id) for piece in level.split("%u"))
+        if filled != level and not _WILDCARDS.isdisjoint(filled):
+            # No filter says what is to be denied; so all is that it may be part of.
+            levels.append("#")
+            break
+        levels.append(filled)
+    return Rule(rule.access, "/".join(levels), rule.place)
 
 
 def read_acl(path: Path) -> MosquittoAcl:
@@ -204,11 +217,14 @@ class _Reading:
             self._wrong(number, "a line is `user NAME`, or `topic` or `pattern` with its access and filter")
 
     def _rule(self, number: int, word: str, rest: str) -> None:
-        access, _, topic_filter = rest.partition(" ")
-        if access in _ACCESS and topic_filter.strip():
-            topic_filter = topic_filter.strip()
-        else:
+        access, blank, topic_filter = rest.partition(" ")
+        if not blank:
             access, topic_filter = "readwrite", rest
+        elif access not in _ACCESS:
+            # It may be a `deny` with a slip of the pen, and must not become a grant.
+            self._wrong(number, f"{access!r} is not one of {', '.join(_ACCESS)}; say it before the filter")
+            return
+        topic_filter = topic_filter.strip()
         if fault := topic_filter_fault(topic_filter, _ANY_NUMBER):
             self._wrong(number, fault)
             return
