@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from amqtt.cli.command import app
 from amqtt.config_file import load
+from amqtt.errors import ConfigurationError
 
 WHOLE = """\
 # a broker of a family
@@ -28,6 +29,9 @@ tls_version tlsv1.3
 password_file /passwd
 acl_file /acl
 max_inflight_messages 0
+max_inflight_bytes 5000
+global_max_connections 100
+global_max_clients -1
 max_queued_messages 50
 max_packet_size 100000
 max_keepalive 600
@@ -64,7 +68,8 @@ def test_what_both_know_is_carried_over(tmp_path: Path) -> None:
         "sys-interval": 30,
         "session-expiry-interval": 14 * 86400,
         "limits": {
-            "maximum-inflight": 65535, "receive-maximum": 65535, "maximum-queued-messages": 50,
+            "maximum-inflight": 65535, "receive-maximum": 65535, "maximum-inflight-bytes": 5000,
+            "maximum-connections": 100, "maximum-queued-messages": 50,
             "maximum-packet-size": 100000, "maximum-keep-alive": 600, "retain-available": False,
         },
     }, [])  # fmt: skip
@@ -81,6 +86,19 @@ def test_what_both_know_is_carried_over(tmp_path: Path) -> None:
         ("listener 1883\nallow_anonymous true\nauth_plugin /x.so\n", {"allow-anonymous": False}),
         ("allow_anonymous true\nlistener 1\nuse_identity_as_username true\n", {"allow-anonymous": False}),
         ("listener 1883\npassword_file p\n", {"allow-anonymous": False, "password-file": "p"}),
+        ("max_connections 10\n", {"allow-anonymous": True}),
+        ("allow_anonymous falst\n", {"allow-anonymous": False}),
+        ("listener many\n", {"allow-anonymous": False}),
+        ("per_listener_settings yes\nlistener 1\nallow_anonymous true\nlistener 2\n", {}),
+        ("allow_anonymous true\nlistener 1\nlistener_allow_anonymous falst\n", {"allow-anonymous": False}),
+        ("allow_anonymous true\nlistener 1\nlistener_allow_anonymous false\n", {"allow-anonymous": False}),
+        ("allow_anonymous false\nlistener 1\nlistener_allow_anonymous true\n", {"allow-anonymous": True}),
+        ("listener 1\nlistener_allow_anonymous true\nlistener 2\n", {"allow-anonymous": False}),
+        (
+            "allow_anonymous true\nlistener 1\nlistener 2\nlistener_allow_anonymous false\n",
+            {"allow-anonymous": False},
+        ),
+        ("port 1\nlistener 2\nlistener_allow_anonymous true\n", {"allow-anonymous": False}),
         ("per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\n", {}),
         (
             "per_listener_settings true\nlistener 1\nallow_anonymous 1\nlistener 2\nallow_anonymous 1\n",
@@ -92,10 +110,59 @@ def test_nobody_gets_in_whom_mosquitto_would_refuse(tmp_path: Path, text: str, a
     assert converted(tmp_path, text)[0]["auth"] == auth
 
 
-def test_where_a_plugin_ruled_the_topics_nothing_is_granted(tmp_path: Path) -> None:
-    configuration, remarks = converted(tmp_path, "listener 1883\nplugin /x.so\nplugin_opt_a b\n")
+@pytest.mark.parametrize(
+    ("line", "key"), [("plugin /x.so\nplugin_opt_a b", "plugin"), ("mount_point a/", "mount_point")]
+)
+def test_where_something_else_ruled_the_topics_nothing_is_granted(
+    tmp_path: Path, line: str, key: str
+) -> None:
+    configuration, remarks = converted(tmp_path, f"listener 1883\n{line}\n")
     assert configuration["topic-check"] == {"enabled": True, "plugins": []}
-    assert {remark["key"] for remark in remarks} == {"plugin"}
+    assert [remark["key"] for remark in remarks] == [key, "topic-check"]
+
+
+@pytest.mark.parametrize(
+    ("text", "bind"),
+    [
+        ("listener 1\nbind_interface eth0\n", "localhost:1"),
+        ("listener 1 10.0.0.1\nbind_interface eth0\n", "10.0.0.1:1"),
+        ("port 1\nbind_interface eth0\n", "localhost:1"),
+        ("max_connections 10\n", "localhost:1883"),
+    ],
+)
+def test_no_listener_is_reached_from_more_places_than_in_mosquitto(
+    tmp_path: Path, text: str, bind: str
+) -> None:
+    assert converted(tmp_path, text)[0]["listeners"]["default"]["bind"] == bind
+
+
+@pytest.mark.parametrize("line", ["listener 0", "listener many", "listener"])
+def test_a_listener_that_cannot_be_read_is_not_opened(tmp_path: Path, line: str) -> None:
+    configuration, remarks = converted(tmp_path, f"{line}\nmax_connections 3\nlistener 1 ::1\n")
+    assert configuration["listeners"] == {
+        "listener-1": {"type": "tcp", "max-connections": 3},
+        "listener-2": {"type": "tcp", "bind": "[::1]:1"},
+    }
+    assert [remark["key"] for remark in remarks] == ["listener"]
+
+
+@pytest.mark.parametrize("lines", ["certfile", "keyfile /k.pem", "certfile /c.pem"])
+def test_a_listener_for_tls_never_becomes_one_without(tmp_path: Path, lines: str) -> None:
+    path = tmp_path / "mosquitto.conf"
+    path.write_text(f"listener 1883\n{lines}\nrequire_certificate yes\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["convert", "--json", str(path)])
+    report = json.loads(result.stdout)
+    listener = report["configuration"]["listeners"]["default"]
+    assert listener["ssl"] is True
+    assert listener["require-certificate"] is True
+    assert {"require_certificate", "listeners.default"} <= {remark["key"] for remark in report["remarks"]}
+    with pytest.raises(ConfigurationError):
+        load(report["configuration"])
+
+
+def test_where_listeners_differ_in_who_needs_a_name_it_is_said(tmp_path: Path) -> None:
+    _, remarks = converted(tmp_path, "listener 1\nlistener_allow_anonymous true\nlistener 2\n")
+    assert [remark["key"] for remark in remarks] == ["listener_allow_anonymous"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +175,11 @@ def test_where_a_plugin_ruled_the_topics_nothing_is_granted(tmp_path: Path) -> N
         ("max_packet_size 20", "limits.maximum-packet-size"),
         ("sys_interval many", "sys_interval"),
         ("persistent_client_expiration 3 days", "persistent_client_expiration"),
-        ("mount_point a/", "mount_point"),
+        ("max_inflight_bytes 0", "max_inflight_bytes"),
+        ("bind_interface eth0", "bind_interface"),
+        ("listener_auto_id_prefix x-", "listener_auto_id_prefix"),
+        ("listener_allow_anonymous perhaps", "listener_allow_anonymous"),
+        ("allow_anonymous perhaps", "allow_anonymous"),
         ("retain_available perhaps", "retain_available"),
         ("protocol http_api", "protocol"),
     ],
@@ -153,7 +224,7 @@ def test_included_folders_are_read_in_their_place(tmp_path: Path) -> None:
     assert configuration["sys-interval"] == 7
 
 
-@pytest.mark.parametrize("content", [b"\xff\n", b"include_dir .\n"])
+@pytest.mark.parametrize("content", [b"\xff\n", b"include_dir .\n", b"include_dir missing\n"])
 def test_what_cannot_be_read_is_one_message_and_exit_status_1(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

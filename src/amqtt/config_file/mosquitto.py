@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from amqtt.config_file import load
-from amqtt.config_file.mosquitto_keys import ELSEWHERE, LIMITS, NEEDLESS, SECURITY, Remark, duration, truth
+from amqtt.config_file.mosquitto_keys import (
+    ELSEWHERE,
+    ITS_OWN_ANONYMOUS,
+    LIMITS,
+    NEEDLESS,
+    SECURITY,
+    TRUE,
+    UNBOUNDED,
+    Remark,
+    duration,
+    truth,
+)
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
 
 DEEPEST_INCLUDE: Final = 10
@@ -66,7 +77,11 @@ def read_lines(path: Path, depth: int = 0) -> Iterator[Line]:
             continue
         key, _, value = stripped.partition(" ")
         if key == "include_dir":
-            for included in sorted(Path(value.strip()).glob("*.conf")):
+            folder = Path(value.strip())
+            if not folder.is_dir():
+                text = f"there is no folder {value.strip()!r} to include"
+                raise ConfigurationError([Mistake(text, "", str(path), number, 1)])
+            for included in sorted(folder.glob("*.conf")):
                 yield from read_lines(included, depth + 1)
         else:
             yield Line(f"{path}:{number}", key, value.strip())
@@ -81,6 +96,7 @@ class _Conversion:
         self._limits: dict[str, Any] = {}
         self._listeners: list[dict[str, Any]] = [{}]
         self._security: list[dict[str, Line]] = [{}]
+        self._anonymous: list[bool | None] = [None]
         self._each_its_own = False
         self._ruled_elsewhere: set[str] = set()
         self._bridge = ""
@@ -88,6 +104,7 @@ class _Conversion:
         self._folder = ""
         self._takers: Mapping[str, Callable[[Line], None]] = {
             "listener": self._listener, "port": self._port, "bind_address": self._address,
+            "bind_interface": self._interface, ITS_OWN_ANONYMOUS: self._listener_anonymous,
             "protocol": self._protocol, "max_connections": self._connections, "socket_domain": self._domain,
             "require_certificate": self._certificate, "tls_version": self._tls_version,
             "websockets_origin": self._origin, "per_listener_settings": self._per_listener,
@@ -118,6 +135,8 @@ class _Conversion:
             listener[line.key] = line.value
         elif line.key in SECURITY:
             self._security[-1][line.key] = line
+            if line.key == "allow_anonymous":
+                truth(line.value)  # so that it is said; what is not true is false
         elif line.key in LIMITS:
             self._limit(line)
         elif line.key.startswith(("auth_opt_", "plugin_opt_")):
@@ -137,17 +156,36 @@ class _Conversion:
     def _listener(self, line: Line) -> None:
         port, _, where = line.value.partition(" ")
         where = where.strip()
-        if port == "0" and where:
-            self._listeners.append({"type": "unix", "path": where})
-        else:
-            self._listeners.append({"type": "tcp", "bind": _bind(where, _whole(port))})
+        # What follows belongs to it also where it cannot be opened.
+        listener: dict[str, Any] = {"type": "tcp"}
+        self._listeners.append(listener)
         self._security.append({})
+        self._anonymous.append(None)
+        if _whole(port):
+            listener["bind"] = _bind(where, int(port))
+        elif where:
+            listener |= {"type": "unix", "path": where}
+        else:
+            raise ValueError("with port 0 it must have a path")
 
     def _port(self, line: Line) -> None:
         self._listeners[0]["port"] = _whole(line.value)
 
     def _address(self, line: Line) -> None:
         self._listeners[0]["address"] = line.value
+
+    def _interface(self, line: Line) -> None:
+        listener = self._listeners[-1]
+        bind = listener.get("bind", "")
+        if bind.startswith(":"):
+            listener["bind"] = f"localhost{bind}"
+        elif listener is self._listeners[0]:
+            listener.setdefault("address", "localhost")
+        self._remark(line, "bind names an address of that interface instead; without one: this machine alone")
+
+    def _listener_anonymous(self, line: Line) -> None:
+        self._anonymous[-1] = False
+        self._anonymous[-1] = truth(line.value)
 
     def _protocol(self, line: Line) -> None:
         kinds = {"mqtt": "tcp", "websockets": "ws"}
@@ -157,13 +195,15 @@ class _Conversion:
             self._listeners[-1]["type"] = kinds[line.value]
 
     def _connections(self, line: Line) -> None:
-        if line.value != "-1":
+        if line.value != UNBOUNDED:
             self._listeners[-1]["max-connections"] = _whole(line.value)
 
     def _domain(self, line: Line) -> None:
         self._remark(line, "bind names an address instead, such as 0.0.0.0:1883 or [::]:1883")
 
     def _certificate(self, line: Line) -> None:
+        # Until it is known to be false: what is mistyped opens no door, here and below.
+        self._listeners[-1]["require-certificate"] = True
         self._listeners[-1]["require-certificate"] = truth(line.value)
 
     def _tls_version(self, line: Line) -> None:
@@ -176,6 +216,7 @@ class _Conversion:
         self._listeners[-1].setdefault("allowed-origins", []).append(line.value)
 
     def _per_listener(self, line: Line) -> None:
+        self._each_its_own = True
         self._each_its_own = truth(line.value)
 
     def _sys(self, line: Line) -> None:
@@ -201,6 +242,8 @@ class _Conversion:
 
     def _limit(self, line: Line) -> None:
         keys, unbounded, off = LIMITS[line.key]
+        if line.value == UNBOUNDED and line.key.startswith("global_"):
+            return
         value: int | None = _whole(line.value)
         if value == 0 and off is not None:
             value = unbounded
@@ -215,10 +258,14 @@ class _Conversion:
     def result(self) -> Conversion:
         """All that was understood, in an order that reads well."""
         found: dict[str, Any] = {}
+        first, *others = self._listeners
+        if others and not {"port", "address"} & first.keys():
+            del self._anonymous[0]  # there is no listener before the first one that is named
+        is_for_all = bool(others or {"port", "address"} & first.keys())
         opened = self._opened()
         if opened:
             found["listeners"] = opened
-        found |= self._access(bool(opened))
+        found |= self._access(is_for_all)
         if self._kept and self._folder:
             found["persistence"] = {"file": str(Path(self._folder) / "amqtt.db")}
         elif self._kept is False:
@@ -236,12 +283,12 @@ class _Conversion:
             others.insert(0, first)
         elif others and first:
             self._remarks.append(Remark("", "listener", "what stood before the first one is left out", False))
-        elif not others and first.get("certfile"):
+        elif not others and first:
             others = [{"type": "tcp", "bind": "localhost:1883", **first}]
         names: dict[str, Any] = {}
         for number, listener in enumerate(others, start=1):
             settings = dict(listener)
-            if settings.get("certfile"):
+            if "certfile" in settings or "keyfile" in settings:
                 settings["ssl"] = True
             else:
                 for key in (*_OF_TLS, "require-certificate", "minimum-tls-version"):
@@ -249,7 +296,8 @@ class _Conversion:
             names["default" if len(others) == 1 else f"listener-{number}"] = settings
         return names
 
-    def _access(self, has_listeners: bool) -> dict[str, Any]:
+    def _access(self, is_for_all: bool) -> dict[str, Any]:
+        """Who may come in and what they may do; `is_for_all`: whoever reaches a Listener that was set up."""
         security = self._one_security()
         if security is None:
             text = "the listeners have rules of their own, and here all have the same: nobody may enter"
@@ -258,7 +306,7 @@ class _Conversion:
         found: dict[str, Any] = {}
         values = {key: line.value for key, line in security.items()}
         # Since Mosquitto 2.0 a listener that is configured admits nobody unless it is told to.
-        anonymous = truth(values["allow_anonymous"]) if "allow_anonymous" in values else not has_listeners
+        anonymous = self._anonymous_enter(values.get("allow_anonymous"), not is_for_all)
         auth: dict[str, Any] = {"allow-anonymous": anonymous and "auth" not in self._ruled_elsewhere}
         if "password_file" in values:
             auth["password-file"] = values["password_file"]
@@ -267,9 +315,18 @@ class _Conversion:
             found["topic-check"] = {"enabled": True, "acl-file": values["acl_file"]}
         elif "topics" in self._ruled_elsewhere:
             found["topic-check"] = {"enabled": True, "plugins": []}
-            text = "a plugin ruled the topics; here nothing is granted until you write rules"
-            self._remarks.append(Remark("", "plugin", text, False))
+            text = "what ruled the topics is not here; nothing is granted until you write rules"
+            self._remarks.append(Remark("", "topic-check", text, False))
         return found
+
+    def _anonymous_enter(self, stated: str | None, unstated: bool) -> bool:
+        """Whether Clients without a name come in on every Listener; else they do on none."""
+        all_alike = unstated if stated is None else stated.lower() in TRUE
+        answers = {all_alike if own is None else own for own in self._anonymous}
+        if len(answers) > 1:
+            text = "the listeners differ in it, and here all are alike: nobody comes in without a name"
+            self._remarks.append(Remark("", ITS_OWN_ANONYMOUS, text, False))
+        return answers == {True}
 
     def _one_security(self) -> Mapping[str, Line] | None:
         """The rules of access that all Listeners have; None: they differ."""

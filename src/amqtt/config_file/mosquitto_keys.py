@@ -20,9 +20,12 @@ class Remark:
 
 SECURITY: Final = frozenset({"allow_anonymous", "password_file", "acl_file"})
 """Who may come in and what they may do: of all Listeners, or of each with `per_listener_settings`."""
+ITS_OWN_ANONYMOUS: Final = "listener_allow_anonymous"
+"""`allow_anonymous` of one Listener in any case, since Mosquitto 2.1."""
 
 LIMITS: Final[Mapping[str, tuple[tuple[str, ...], int | None, bool | None]]] = {
     "max_inflight_messages": (("maximum-inflight", "receive-maximum"), 65_535, True),
+    "max_inflight_bytes": (("maximum-inflight-bytes",), None, True),
     "max_queued_messages": (("maximum-queued-messages",), None, True),
     "max_queued_bytes": (("maximum-queued-bytes",), None, True),
     "max_packet_size": (("maximum-packet-size",), None, True),
@@ -30,10 +33,15 @@ LIMITS: Final[Mapping[str, tuple[tuple[str, ...], int | None, bool | None]]] = {
     "max_qos": (("maximum-qos",), 0, None),
     "maximum_qos": (("maximum-qos",), 0, None),
     "max_topic_alias": (("topic-alias-maximum",), 0, None),
+    "global_max_connections": (("maximum-connections",), 0, None),
+    "global_max_clients": (("maximum-sessions",), 0, None),
 }
 """Our keys; what 0 means there (None: no bound, which we have not); whether 0 is special."""
+UNBOUNDED: Final = "-1"
+"""What says in some of them that there is no bound."""
 
 _ACCESS: Final = ("auth", "topics")
+_PROXIES: Final = "proxy-from names the networks of the proxies of a listener instead"
 
 ELSEWHERE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "plugin": (_ACCESS, "plugins of Mosquitto cannot be loaded here; nobody comes in by it"),
@@ -45,23 +53,29 @@ ELSEWHERE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "use_identity_as_username": (("auth",), "a certificate is not a user name here; use auth.password-file"),
     "use_subject_as_username": (("auth",), "a certificate is not a user name here; use auth.password-file"),
     "clientid_prefixes": (("auth",), "Client Identifiers are not ruled by a prefix here; use passwords"),
-    "mount_point": ((), "topics of a listener have no prefix of their own here"),
+    "plugin_use": (_ACCESS, "plugins of Mosquitto cannot be loaded here; nobody comes in by it"),
+    "mount_point": (("topics",), "topics of a listener have no prefix of their own here"),
     "use_username_as_clientid": ((), "a Client Identifier is its user's own once it is used"),
     "queue_qos0_messages": ((), "messages of QoS 0 are not kept for Clients that are away"),
     "upgrade_outgoing_qos": ((), "a message is delivered at the lower of both QoS, as the standard says"),
     "message_size_limit": ((), "limits.maximum-packet-size bounds the whole packet instead"),
     "memory_limit": ((), "there are bounds for queues and retained messages instead; see limits"),
-    "max_inflight_bytes": ((), "limits.maximum-inflight counts messages instead"),
     "http_dir": ((), "no files are served over HTTP"),
-    "bind_interface": ((), "bind names an address of that interface instead"),
     "allow_zero_length_clientid": ((), "a Client may always leave it to the Server, as the standard says"),
     "auto_id_prefix": ((), "identifiers that the Server assigns begin with amqtt-"),
+    "listener_auto_id_prefix": ((), "identifiers that the Server assigns begin with amqtt-"),
+    "max_topic_alias_broker": ((), "limits.topic-alias-maximum is for both directions"),
+    "enable_proxy_protocol": ((), _PROXIES),
+    "proxy_protocol_v2_require_tls": ((), _PROXIES),
+    "enable_control_api": ((), "there is no $CONTROL here; amqtt top and /metrics show what a broker does"),
+    "disable_client_cert_date_checks": ((), "a certificate that is out of date is refused"),
     "ciphers_tls1.3": ((), "the ciphers of TLS 1.3 are OpenSSL's"),
     "tls_engine": ((), "OpenSSL engines are not used"),
     "tls_keyform": ((), "keys are PEM files"),
     "websockets_headers_size": ((), "the size of a WebSocket handshake is bounded"),
+    "packet_buffer_size": ((), "the size of a WebSocket handshake is bounded"),
     "accept_protocol_versions": ((), "MQTT 3.1, 3.1.1 and 5.0 are served on every listener"),
-    "check_retain_source": ((), "retained messages stay when their publisher loses a right"),
+    "check_retain_source": ((), "retained messages stay when who loses a right has no Session"),
 }
 """What is missed: which doors stay closed for it, and what to say."""
 
@@ -88,11 +102,15 @@ _UNITS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 
 
+TRUE: Final = ("true", "1")
+"""What is true in a mosquitto.conf, in small letters."""
+
+
 def truth(text: str) -> bool:
     """What `true` and `false` of a mosquitto.conf are; ValueError for anything else."""
-    if text.lower() not in ("true", "false", "1", "0"):
+    if text.lower() not in (*TRUE, "false", "0"):
         raise ValueError(f"{text!r} is neither true nor false")
-    return text.lower() in ("true", "1")
+    return text.lower() in TRUE
 
 
 def duration(text: str) -> int:
