@@ -1,6 +1,7 @@
 """Every scheme of a password file, with a hash that its own tool made."""
 
 import base64
+import hashlib
 import os
 
 import pytest
@@ -67,6 +68,16 @@ def test_bcrypt_reads_72_bytes_as_it_always_did() -> None:
 
 def test_a_bcrypt_hash_that_its_library_cannot_read_matches_nothing() -> None:
     assert not read_hash("$2b$05$" + "/" * 53).verify(b"U*U")
+
+
+def test_the_hash_of_an_empty_password_matches_nothing() -> None:
+    def stored(password: bytes) -> str:
+        salt = b"twelve bytes"
+        digest = hashlib.sha512(password + salt).digest()
+        return f"$6${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+    assert read_hash(stored(b"x")).verify(b"x")
+    assert not read_hash(stored(b"")).verify(b"")
 
 
 def test_a_password_beyond_the_bound_is_wrong_without_work() -> None:

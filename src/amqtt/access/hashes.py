@@ -44,9 +44,13 @@ class PasswordHash(ABC):
         self.text = text
 
     def verify(self, password: bytes) -> bool:
-        """Whether it is the hash of this password; takes up to seconds, so not on the event loop."""
+        """Whether it is the hash of this password; takes up to seconds, so not on the event loop.
+
+        No hash is that of an empty password: who sends none would be let in.
+        """
         # A zero byte ends a password in C and pads it in HMAC: "secret" and "secret\0" would be one.
-        return len(password) <= LONGEST_PASSWORD and b"\0" not in password and self._matches(password)
+        is_one = 0 < len(password) <= LONGEST_PASSWORD and b"\0" not in password
+        return is_one and self._matches(password)
 
     @property
     @abstractmethod
