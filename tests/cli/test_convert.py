@@ -189,6 +189,75 @@ def test_what_is_not_carried_over_is_said(tmp_path: Path, line: str, key: str) -
     assert [remark["key"] for remark in remarks] == [key]
 
 
+PASSWORDS = "/usr/lib/mosquitto_password_file.so"
+RULES = "C:\\Mosquitto\\mosquitto_acl_file.dll"
+BOTH = {
+    "auth": {"allow-anonymous": False, "password-file": "/p"},
+    "topic-check": {"enabled": True, "acl-file": "/a"},
+}
+ANOTHER = "plugin_opt_password_file /q\n"
+USE = "plugin_use p\nplugin_use a\n"
+OPTIONS = "plugin_opt_password_file /p\n", "plugin_opt_acl_file /a\n"
+
+LOAD = f"plugin_load p {PASSWORDS}\n{OPTIONS[0]}plugin_load a {RULES}\n{OPTIONS[1]}"
+
+
+def access(configuration: dict[str, Any]) -> dict[str, Any]:
+    return {key: configuration[key] for key in ("auth", "topic-check") if key in configuration}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"listener 1\nplugin {PASSWORDS}\n{OPTIONS[0]}plugin {RULES}\n{OPTIONS[1]}",
+        f"global_plugin {PASSWORDS}\n{OPTIONS[0]}global_plugin {RULES}\n{OPTIONS[1]}listener 1\nlistener 2\n",
+        f"{LOAD}listener 1\n{USE}",
+        f"{LOAD}port 1\n{USE}listener 2\n{USE}",
+    ],
+)
+def test_plugins_that_only_read_a_file_are_that_file(tmp_path: Path, text: str) -> None:
+    configuration, remarks = converted(tmp_path, text)
+    assert access(configuration) == BOTH
+    assert remarks == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"plugin_load p {PASSWORDS}\n{OPTIONS[0]}listener 1\nplugin_use p\nlistener 2\n",
+        f"listener 1\nplugin {PASSWORDS}\n{OPTIONS[0]}listener 2\nplugin {PASSWORDS}\n{ANOTHER}",
+        f"per_listener_settings true\nport 3\nlistener 1\nplugin {PASSWORDS}\n{OPTIONS[0]}",
+    ],
+)
+def test_where_listeners_have_files_of_their_own_nobody_may_enter(tmp_path: Path, text: str) -> None:
+    configuration, remarks = converted(tmp_path, text)
+    assert access(configuration) == {"auth": {}}
+    assert [remark["key"] for remark in remarks] == ["per_listener_settings"]
+
+
+def test_a_file_plugin_that_no_listener_uses_lets_nobody_in(tmp_path: Path) -> None:
+    text = f"plugin_load p {PASSWORDS}\n{OPTIONS[0]}listener 1\n"
+    assert access(converted(tmp_path, text)[0]) == {"auth": {"allow-anonymous": False}}
+
+
+@pytest.mark.parametrize("more", ["", f"{OPTIONS[1]}plugin {RULES}\nplugin_opt_acl_file /b\n"])
+def test_a_file_plugin_without_one_file_grants_nothing(tmp_path: Path, more: str) -> None:
+    path = tmp_path / "mosquitto.conf"
+    path.write_text(f"listener 1\nplugin {RULES}\n{more}", encoding="utf-8")
+    report = json.loads(CliRunner().invoke(app, ["convert", "--json", str(path)]).stdout)
+    assert report["configuration"]["topic-check"] == {"enabled": True, "acl-file": ""}
+    assert report["remarks"][-1]["key"] == "topic-check.acl-file"
+    with pytest.raises(ConfigurationError):
+        load(report["configuration"])
+
+
+def test_a_plugin_that_keeps_sessions_closes_no_door(tmp_path: Path) -> None:
+    text = "plugin /usr/lib/mosquitto_persist_sqlite.so\npersistence_location /data\nallow_anonymous true\n"
+    configuration, remarks = converted(tmp_path, text)
+    assert configuration == {"auth": {"allow-anonymous": True}, "persistence": {"file": "/data/amqtt.db"}}
+    assert [remark["key"] for remark in remarks] == ["plugin"]
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [

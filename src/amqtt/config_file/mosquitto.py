@@ -12,14 +12,18 @@ from typing import Any, Final
 from amqtt.config_file import load
 from amqtt.config_file.mosquitto_keys import (
     ELSEWHERE,
+    FILE_PLUGINS,
     ITS_OWN_ANONYMOUS,
     LIMITS,
     NEEDLESS,
+    PLUGINS,
+    PLUGINS_WITHOUT_RULES,
     SECURITY,
     TRUE,
     UNBOUNDED,
     Remark,
     duration,
+    plugin_name,
     truth,
 )
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
@@ -97,6 +101,11 @@ class _Conversion:
         self._listeners: list[dict[str, Any]] = [{}]
         self._security: list[dict[str, Line]] = [{}]
         self._anonymous: list[bool | None] = [None]
+        # The files of plugins: of all Listeners, by the name that they are loaded under, of each Listener.
+        self._everywhere: dict[str, Line] = {}
+        self._loaded: dict[str, dict[str, Line]] = {}
+        self._used: list[dict[str, Line]] = [{}]
+        self._plugin: tuple[str, dict[str, Line]] = ("", {})
         self._each_its_own = False
         self._ruled_elsewhere: set[str] = set()
         self._bridge = ""
@@ -111,6 +120,7 @@ class _Conversion:
             "sys_interval": self._sys, "persistent_client_expiration": self._expiry,
             "retain_available": self._retain, "connection": self._connection,
             "persistence": self._persistence, "persistence_location": self._location,
+            "plugin_use": self._use, **dict.fromkeys(PLUGINS, self._load),
         }  # fmt: skip
 
     # -- taking lines
@@ -140,15 +150,18 @@ class _Conversion:
         elif line.key in LIMITS:
             self._limit(line)
         elif line.key.startswith(("auth_opt_", "plugin_opt_")):
-            return
+            self._option(line)
         elif line.key in ELSEWHERE:
-            closes, text = ELSEWHERE[line.key]
-            self._ruled_elsewhere |= set(closes)
-            self._remark(line, text)
+            self._missing(line)
         elif line.key in NEEDLESS:
             self._remark(line, NEEDLESS[line.key], harmless=True)
         else:
             self._remark(line, "it is not known here")
+
+    def _missing(self, line: Line) -> None:
+        closes, text = ELSEWHERE[line.key]
+        self._ruled_elsewhere |= set(closes)
+        self._remark(line, text)
 
     def _remark(self, line: Line, text: str, harmless: bool = False) -> None:
         self._remarks.append(Remark(line.place, line.key, text, harmless))
@@ -161,6 +174,7 @@ class _Conversion:
         self._listeners.append(listener)
         self._security.append({})
         self._anonymous.append(None)
+        self._used.append({})
         if _whole(port):
             listener["bind"] = _bind(where, int(port))
         elif where:
@@ -240,6 +254,42 @@ class _Conversion:
         self._bridge = line.value
         self._remark(line, "there are no bridges here; all that belongs to this one is left out")
 
+    # -- plugins
+
+    def _load(self, line: Line) -> None:
+        files, path = self._security[-1], line.value
+        if line.key == "plugin_load":
+            name, _, path = line.value.partition(" ")
+            files = self._loaded.setdefault(name, {})
+        elif line.key == "global_plugin":
+            files = self._everywhere
+        plugin = plugin_name(path.strip())
+        self._plugin = (plugin, files)
+        if plugin in PLUGINS_WITHOUT_RULES:
+            self._kept = self._kept or plugin == "mosquitto_persist_sqlite" or None
+            self._remark(line, PLUGINS_WITHOUT_RULES[plugin])
+        elif plugin not in FILE_PLUGINS:
+            self._missing(line)
+        else:
+            key = FILE_PLUGINS[plugin]
+            is_second = key in files
+            # Without its option there is no such file, and nothing starts until one is named.
+            files[key] = Line(line.place, key, "")
+            if is_second:
+                self._plugin = ("", {})
+                raise ValueError("there is one file of this kind here, and now there were two")
+
+    def _option(self, line: Line) -> None:
+        plugin, files = self._plugin
+        key = FILE_PLUGINS.get(plugin)
+        if key is not None and line.key.endswith(f"_opt_{key}"):
+            files[key] = Line(line.place, key, line.value)
+
+    def _use(self, line: Line) -> None:
+        self._used[-1] |= self._loaded.get(line.value, {})
+
+    # -- limits
+
     def _limit(self, line: Line) -> None:
         keys, unbounded, off = LIMITS[line.key]
         if line.value == UNBOUNDED and line.key.startswith("global_"):
@@ -260,7 +310,8 @@ class _Conversion:
         found: dict[str, Any] = {}
         first, *others = self._listeners
         if others and not {"port", "address"} & first.keys():
-            del self._anonymous[0]  # there is no listener before the first one that is named
+            # There is no listener before the first one that is named.
+            del self._anonymous[0], self._used[0]
         is_for_all = bool(others or {"port", "address"} & first.keys())
         opened = self._opened()
         if opened:
@@ -330,11 +381,17 @@ class _Conversion:
 
     def _one_security(self) -> Mapping[str, Line] | None:
         """The rules of access that all Listeners have; None: they differ."""
+        of_each = self._security[-len(self._used) :]
         if not self._each_its_own:
-            return {key: line for rules in self._security for key, line in rules.items()}
-        stated = self._security[1:] or self._security
-        rules = [{key: line.value for key, line in each.items()} for each in stated]
-        return stated[0] if all(each == rules[0] for each in rules) else None
+            merged: dict[str, Line] = {}
+            for key, line in (rule for rules in self._security for rule in rules.items()):
+                if key != "allow_anonymous" and merged.setdefault(key, line).value != line.value:
+                    return None
+                merged[key] = line
+            of_each = [merged] * len(self._used)
+        rules = [self._everywhere | stated | used for stated, used in zip(of_each, self._used, strict=True)]
+        values = [{key: line.value for key, line in each.items()} for each in rules]
+        return rules[0] if all(each == values[0] for each in values) else None
 
     def _usable(self, found: dict[str, Any]) -> dict[str, Any]:
         """The same without the limits that are out of their range here."""

@@ -1,5 +1,6 @@
 """The keys of a mosquitto.conf: which of them have a counterpart here, and why others need none."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +38,18 @@ LIMITS: Final[Mapping[str, tuple[tuple[str, ...], int | None, bool | None]]] = {
     "global_max_clients": (("maximum-sessions",), 0, None),
 }
 """Our keys; what 0 means there (None: no bound, which we have not); whether 0 is special."""
+PLUGINS: Final = ("plugin", "global_plugin", "plugin_load", "auth_plugin")
+"""What loads a plugin, of one Listener, of all, or of those with `plugin_use`."""
+FILE_PLUGINS: Final[Mapping[str, str]] = {
+    "mosquitto_password_file": "password_file",
+    "mosquitto_acl_file": "acl_file",
+}
+"""Plugins that only read a file, by their own name: since Mosquitto 2.1 they are to replace these keys."""
+PLUGINS_WITHOUT_RULES: Final[Mapping[str, str]] = {
+    "mosquitto_persist_sqlite": "what mosquitto.sqlite3 holds is not taken over: sessions begin anew",
+    "mosquitto_sparkplug_aware": "Sparkplug certificates are not retained below $sparkplug here",
+}
+"""Plugins that rule neither who comes in nor the topics, and what is missed of them."""
 UNBOUNDED: Final = "-1"
 """What says in some of them that there is no bound."""
 
@@ -53,7 +66,6 @@ ELSEWHERE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "use_identity_as_username": (("auth",), "a certificate is not a user name here; use auth.password-file"),
     "use_subject_as_username": (("auth",), "a certificate is not a user name here; use auth.password-file"),
     "clientid_prefixes": (("auth",), "Client Identifiers are not ruled by a prefix here; use passwords"),
-    "plugin_use": (_ACCESS, "plugins of Mosquitto cannot be loaded here; nobody comes in by it"),
     "mount_point": (("topics",), "topics of a listener have no prefix of their own here"),
     "use_username_as_clientid": ((), "a Client Identifier is its user's own once it is used"),
     "queue_qos0_messages": ((), "messages of QoS 0 are not kept for Clients that are away"),
@@ -104,6 +116,11 @@ _UNITS: Final[Mapping[str, int]] = {
 
 TRUE: Final = ("true", "1")
 """What is true in a mosquitto.conf, in small letters."""
+
+
+def plugin_name(path: str) -> str:
+    """The name of a plugin by its file, on Windows too."""
+    return re.split(r"[\\/]", path)[-1].partition(".")[0]
 
 
 def truth(text: str) -> bool:
