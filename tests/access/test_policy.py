@@ -4,7 +4,9 @@ from itertools import product
 
 import pytest
 
+from amqtt.abc import ConnectRequest, Peer
 from amqtt.access.acl import AccessControlList
+from amqtt.access.mosquitto_acl import MosquittoAcl, Rule
 from amqtt.access.policy import CheckedPermissions, Policy, SharedPermissions, TopicCheck, TopicRules
 from amqtt.access.taboo import Taboo
 from amqtt.sessions.permissions import Permissions
@@ -71,6 +73,35 @@ def test_nobody_publishes_to_dollar_topics() -> None:
     assert not permissions.may_publish("$", False)
     assert permissions.may_publish("a/$", False)
     assert not Policy().permissions([]).may_publish("$SYS/x", False)
+
+
+STATE = "$SYS/broker/connection/hut/state"
+
+
+@pytest.mark.parametrize(
+    ("client_id", "topic", "verdict", "granted"),
+    [
+        ("hut", STATE, True, True),
+        ("hut", STATE, False, False),
+        ("hut", STATE, None, False),
+        ("inn", STATE, True, False),
+        ("", STATE, True, False),
+        ("", "$SYS/broker/connection//state", True, False),
+        ("hut", f"{STATE}/x", True, False),
+        ("hut", "$SYS/broker/uptime", True, False),
+    ],
+)
+def test_whether_a_bridge_says_that_it_is_connected_is_for_the_rules(
+    client_id: str, topic: str, verdict: object, granted: bool
+) -> None:
+    assert CheckedPermissions("u", [Says(verdict)], client_id).may_publish(topic, True) is granted
+
+
+def test_the_rules_of_a_client_are_asked_with_its_client_identifier() -> None:
+    acl = MosquittoAcl({}, [Rule("write", "$SYS/broker/connection/%c/state")])
+    request = ConnectRequest("hut", "u", None, Peer())
+    assert Policy([acl]).permissions([Permissions("u")], request).may_publish(STATE, True)
+    assert not Policy([acl]).permissions([Permissions("u")]).may_publish(STATE, True)
 
 
 def test_a_rule_that_receives_everything_is_not_asked() -> None:

@@ -57,6 +57,14 @@ def test_nobody_publishes_to_what_begins_with_a_dollar(config: Path) -> None:
     assert "no Client publishes to $" in answer(config, "--pub", "$SYS/x", status=REFUSED)
 
 
+def test_the_rules_say_whether_a_bridge_says_that_it_is_connected(config: Path) -> None:
+    config.write_text(LISTS.replace("[a/+]", "[a/+, $SYS/broker/connection/+/state]"), encoding="utf-8")
+    own, other = (f"$SYS/broker/connection/{name}/state" for name in ("hut", "inn"))
+    who = "--user", "alice", "--client-id", "hut"
+    assert f"publish {own}: granted" in answer(config, *who, "--pub", own)
+    assert f"publish {other}: refused" in answer(config, *who, "--pub", other, status=REFUSED)
+
+
 def test_without_rules_everything_is_granted(tmp_path: Path) -> None:
     path = tmp_path / "amqtt.yaml"
     path.write_text("sys-interval: 3\n", encoding="utf-8")

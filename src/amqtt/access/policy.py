@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Generator, Sequence
 
 from amqtt.abc import ConnectRequest
-from amqtt.sessions.permissions import Permissions
+from amqtt.sessions.permissions import CONNECTIONS, Permissions
 
 
 class TopicRules(ABC):
@@ -74,10 +74,15 @@ def all_of(parts: Sequence[Awaitable[object] | None]) -> Awaitable[object] | Non
 
 
 class CheckedPermissions(Permissions):
-    """Permissions after topic plugins: somebody must grant, nobody may refuse."""
+    """Permissions after topic plugins: somebody must grant, nobody may refuse.
 
-    def __init__(self, user: str | None, rules: Sequence[TopicRules]) -> None:
+    Of topics that begin with `$` they are asked about one: where the Client, if it is a bridge, says
+    whether its own connection stands. `client_id` is its Client Identifier, "" where it has none.
+    """
+
+    def __init__(self, user: str | None, rules: Sequence[TopicRules], client_id: str = "") -> None:
         super().__init__(user)
+        self._own_state = f"{CONNECTIONS}{client_id}/state" if client_id else ""
         self._rules = tuple(rules)
         self._receive_rules = tuple(rule for rule in rules if not rule.receives_everything)
         self._asking = tuple(rule for rule in rules if rule.asks)
@@ -93,8 +98,8 @@ class CheckedPermissions(Permissions):
         return all_of([rules.prepare_subscribe(topic_filters) for rules in self._asking])
 
     def may_publish(self, topic: str, retain: bool) -> bool:
-        """Whether the topic plugins grant it; nobody publishes to `$…`."""
-        if topic.startswith("$"):
+        """Whether the topic plugins grant it; nobody publishes to any other `$…`."""
+        if topic.startswith("$") and topic != self._own_state:
             return False
         granted = False
         for rules in self._rules:
@@ -185,7 +190,8 @@ class Policy:
         user = next((part.user for part in allowed if part.user is not None), None)
         parts = [part for part in allowed if type(part) is not Permissions]
         if self._checks is not None:
-            parts.append(CheckedPermissions(user, [check.rules_for(user, request) for check in self._checks]))
+            rules = [check.rules_for(user, request) for check in self._checks]
+            parts.append(CheckedPermissions(user, rules, "" if request is None else request.client_id))
         if not parts:
             return Permissions(user)
         if len(parts) == 1 and parts[0].user == user:

@@ -93,8 +93,10 @@ def _verdict(config: "Config", user: str | None, client_id: str, action: str, to
     from amqtt.abc import ConnectRequest, Peer
     from amqtt.access.assembly import TOPIC_CHECKS
     from amqtt.access.policy import CheckedPermissions
+    from amqtt.sessions.permissions import CONNECTIONS
 
-    if action == "publish" and topic.startswith("$"):
+    own_state = f"{CONNECTIONS}{client_id}/state"
+    if action == "publish" and topic.startswith("$") and not (client_id and topic == own_state):
         return Verdict(action, topic, False, ("no Client publishes to $…",))
     if not config.topic_check.enabled:
         return Verdict(action, topic, True, ("there is no topic-check: everything is granted",))
@@ -104,7 +106,7 @@ def _verdict(config: "Config", user: str | None, client_id: str, action: str, to
         name: TOPIC_CHECKS[name](config.topic_check).rules_for(user, request)
         for name in names if name in TOPIC_CHECKS
     }
-    permissions = CheckedPermissions(user, list(rules.values()))
+    permissions = CheckedPermissions(user, list(rules.values()), client_id)
     real = split_shared(topic)[1]
     if action == "publish":
         granted = permissions.may_publish(real, False)
