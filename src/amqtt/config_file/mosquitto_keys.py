@@ -99,6 +99,7 @@ NEEDLESS: Final[Mapping[str, str]] = {
     "log_facility": _LOGS, "connection_messages": _LOGS, "websockets_log_level": _LOGS,
     "autosave_interval": _SAVING, "autosave_on_changes": _SAVING,
     "persistence_file": "the file is called amqtt.db",
+    "retain_expiry_interval": "retained messages are forgotten when they expire, whoever subscribes",
     "pid_file": "systemd and Docker know the process; none is written",
     "user": "start it as the user it is to run as; see the systemd unit",
     "set_tcp_nodelay": "it is always on",
