@@ -41,6 +41,10 @@ class StoreError(AMQTTError):
     """A store cannot be opened, or cannot keep something at present; the text says what to do."""
 
 
+class StoreUnavailableError(StoreError):
+    """The file is another broker's at present, or cannot be written where it is to be."""
+
+
 class ClientError(AMQTTError):
     """A Client cannot do what it is asked; the text says why.
 

@@ -20,7 +20,7 @@ from amqtt.access.authenticators import Closable
 from amqtt.config import Config
 from amqtt.config_file import load
 from amqtt.embedded import EmbeddedSubscription, Publication, message_to_publish
-from amqtt.errors import BrokerError, StoreError
+from amqtt.errors import BrokerError, StoreError, StoreUnavailableError
 from amqtt.message import Message
 from amqtt.net.certificates import concerns_of
 from amqtt.net.house import Connection, House
@@ -105,6 +105,7 @@ class Service:
         self._drain = DRAIN
         self._keeping: Keeping | None = None
         self._default_file: Path | None = None
+        self._may_forget = False
         self._handed_in: dict[str, Sequence[socket.socket]] = {}
         self._announcement: Announcement | None = None
         self._telemetry: OpenTelemetry | None = None
@@ -150,9 +151,13 @@ class Service:
         uptime = house.clock() - self._started if house is not None else 0.0
         return figures_of(self._server.realm, list(self._listeners.values()), self.ready, uptime)
 
-    def keep_in(self, file: Path) -> None:
-        """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`."""
+    def keep_in(self, file: Path, or_in_memory: bool = False) -> None:
+        """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`.
+
+        `or_in_memory`: where another broker has it, or it cannot be written, warn and keep nothing.
+        """
         self._default_file = file
+        self._may_forget = or_in_memory
 
     def drain_for(self, seconds: float) -> None:
         """Unless the configuration says, `drain` is so many seconds; before `shutdown`."""
@@ -225,6 +230,7 @@ class Service:
         """Go on where the last one ended, whoever that was."""
         settings = self.config.persistence
         file = settings.file or self._default_file
+        may_forget = self._may_forget and self._keeping is None and settings.file is None
         if self._keeping is None and file is not None and settings.durability != "memory":
             # Who keeps nothing need not load SQLite.
             from amqtt.store.keeping import Keeping
@@ -235,7 +241,10 @@ class Service:
         try:
             await self._keeping.open(house.clock)
         except StoreError as error:
-            raise BrokerError(str(error)) from error
+            if not (may_forget and isinstance(error, StoreUnavailableError)):
+                raise BrokerError(str(error)) from error
+            self._keeping = None
+            logger.warning("Sessions and retained messages are in memory, and end with this broker: %s", error)
 
     def _access(self) -> Authenticator:
         """Who is asked at CONNECT."""

@@ -99,6 +99,32 @@ def test_it_says_who_may_connect(start: Start, tmp_path: Path) -> None:
     assert "may connect" in process.stderr.readline()
 
 
+def test_two_run_beside_each_other_and_the_second_says_that_it_keeps_nothing(
+    start: Start, tmp_path: Path, state_home: Path
+) -> None:
+    port_of(start("-c", one_listener(tmp_path)))
+    said = "".join(lines_until(start("-c", one_listener(tmp_path)), r"listens on"))
+    file = re.escape(str(state_home / "amqtt" / "amqtt.db"))
+    assert re.search(rf"WARNING .* in memory, and end with this broker: {file} is in use by another", said)
+    assert "are kept in" not in said
+
+
+def test_so_does_one_whose_user_has_nowhere_to_keep_anything(
+    start: Start, tmp_path: Path, state_home: Path
+) -> None:
+    (state_home / "amqtt").write_bytes(b"")
+    said = "".join(lines_until(start("-c", one_listener(tmp_path)), r"listens on"))
+    assert re.search(r"WARNING .* in memory, and end with this broker: .* cannot be opened for writing", said)
+
+
+def test_where_systemd_says_where_it_is_kept_there_or_nothing_runs(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    port_of(start("-c", one_listener(tmp_path)))
+    assert "is in use by another broker" in failure(start("-c", one_listener(tmp_path)))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_good_order(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     process = start("-c", one_listener(tmp_path))

@@ -12,7 +12,7 @@ from amqtt.cli.collector import collect_seldom
 from amqtt.cli.logs import LogFormat, configure_logging, on_terminal
 from amqtt.cli.loops import run
 from amqtt.cli.signals import end_now, on_first_signal, on_hangup
-from amqtt.cli.state import state_file
+from amqtt.cli.state import state_directory, state_file
 from amqtt.cli.systemd import (
     READY,
     STOPPING,
@@ -69,7 +69,8 @@ async def serve_until_signal(config: Path | None, watch: bool = True) -> None:
     stop = asyncio.Event()
     on_first_signal(stop.set, end_now)
     broker = Broker(config)
-    broker.keep_in(state_file())
+    # Nobody asked for the user's own, and aMQTT's users run two brokers with two configurations.
+    broker.keep_in(state_file(), or_in_memory=not state_directory())
     broker.listen_on(by_listener(inherited_sockets(), broker.config.listeners))
     reloading = Reloading(broker, config)
     # Before it runs, the configuration is new enough.

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from amqtt.errors import StoreError
+from amqtt.errors import StoreError, StoreUnavailableError
 from amqtt.sessions.journal import Batch
 from amqtt.store.consistency import strays
 from amqtt.store.lock import FileLock
@@ -92,9 +92,9 @@ class Database:
             make_directory(self.file.parent)
             taken = self._lock.take()
         except OSError as fault:
-            raise StoreError(f"{self.file} cannot be opened for writing: {fault.strerror}") from fault
+            raise StoreUnavailableError(f"{self.file} cannot be opened for writing: {fault.strerror}") from fault
         if not taken:
-            raise StoreError(f"{self.file} {IN_USE}")
+            raise StoreUnavailableError(f"{self.file} {IN_USE}")
 
     def _begin(self) -> Batch:
         """Open the file, a new one twice: SQLite deletes the log of an empty one."""
