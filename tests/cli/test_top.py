@@ -12,21 +12,53 @@ from amqtt.cli.top import ROOT, Figures, picture
 from amqtt.threaded import ServiceThread
 
 
-def test_what_grows_has_a_rate() -> None:
+def a_set(figures: Figures, now: float, uptime: int, retained: bool = False, **totals: int) -> None:
+    """What a broker publishes at one interval: its uptime first, and of the totals those that changed."""
+    figures.take(ROOT + "uptime", f"{uptime} seconds".encode(), now, retained)
+    for name, total in totals.items():
+        figures.take(ROOT + name.replace("_", "/"), str(total).encode(), now, retained)
+
+
+def test_what_grows_has_a_rate_from_the_second_set_on_the_retained_one_included() -> None:
     figures = Figures()
-    figures.take(ROOT + "bytes/received", b"900", 5.0, retained=True)
-    figures.take(ROOT + "bytes/received", b"1000", 10.0)
-    assert figures.rate("bytes/received") == 0
-    figures.take(ROOT + "bytes/received", b"1600", 12.0)
+    a_set(figures, 100.0, 20, retained=True, bytes_received=900, bytes_sent=0)
+    assert figures.rate("bytes/received") is None
+    a_set(figures, 103.0, 30, bytes_received=1000)
+    assert (figures.rate("bytes/received"), figures.rate("bytes/sent")) == (10, 0)
+    a_set(figures, 105.0, 32, bytes_received=1600)
     assert figures.rate("bytes/received") == 300
     assert figures.summary()["bytes_in_per_second"] == 300.0
 
 
+def test_what_does_not_grow_any_more_is_not_told_and_has_no_rate_left() -> None:
+    figures = Figures()
+    a_set(figures, 1.0, 1, bytes_received=0)
+    a_set(figures, 3.0, 3, bytes_received=5000)
+    assert figures.rate("bytes/received") == 2500
+    a_set(figures, 5.0, 5)
+    assert figures.rate("bytes/received") == 0
+
+
 def test_a_broker_that_was_started_anew_has_no_negative_rate() -> None:
     figures = Figures()
-    figures.take(ROOT + "bytes/received", b"1000", 1.0)
-    figures.take(ROOT + "bytes/received", b"5", 2.0)
+    a_set(figures, 1.0, 500, bytes_received=900)
+    a_set(figures, 3.0, 502, bytes_received=1000)
+    a_set(figures, 60.0, 4, retained=True, bytes_received=5)
+    assert figures.rate("bytes/received") is None
+    a_set(figures, 61.0, 4, bytes_received=5)
+    assert figures.rate("bytes/received") is None
+    a_set(figures, 63.0, 6, bytes_received=2)
     assert figures.rate("bytes/received") == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [("9 seconds", "up 0:00:09"), ("26784061 seconds", "up 310 days 0:01:01"), ("a while", "up a while")],
+)
+def test_how_long_it_is_up_is_said_as_people_say_it(told: str, shown: str) -> None:
+    figures = Figures()
+    figures.take(ROOT + "uptime", told.encode(), 1.0)
+    assert picture(figures, "").splitlines()[0].endswith(shown)
 
 
 def test_figures_of_a_hostile_broker_do_nothing_to_the_terminal() -> None:
@@ -48,7 +80,7 @@ def test_the_picture_has_clients_rates_and_exceeded_limits() -> None:
     ):
         figures.take(ROOT + name, value, 1.0)
     drawn = picture(figures, "amqtt top")
-    for part in ("amqtt version 1", "up 9 seconds", "1,234 connected", "1.0 MiB"):
+    for part in ("amqtt version 1", "up 0:00:09", "1,234 connected", "1.0 MiB"):
         assert part in drawn
     assert "3 times maximum-topic-levels" in drawn
 

@@ -1,9 +1,11 @@
 """`amqtt top`: what a broker is doing, again and again, from what it publishes below `$SYS`."""
 
 import asyncio
+import itertools
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Final
@@ -13,6 +15,7 @@ import typer
 from amqtt.cli.client_options import Connecting
 from amqtt.cli.client_runs import run_client
 from amqtt.cli.option_sets import takes
+from amqtt.cli.screen import screen
 from amqtt.clients import Client
 
 ROOT: Final = "$SYS/broker/"
@@ -20,13 +23,14 @@ PATIENCE: Final = 15.0
 """Seconds to wait for the first figures; brokers publish them every ten seconds or so."""
 LONGEST_FIGURE: Final = 64
 """Bytes of a figure; what is longer is none."""
+UPTIME: Final = "uptime"
+"""The first figure of every set, and the only one that is in each: a total that stays is not told again."""
 SLOWEST: Final = "clients/slowest"
 LONGEST_LIST: Final = 64 * 1024
 """Bytes of the list of the slowest Clients."""
 _SHOWN_NAME: Final = 40
 _NOT_TOLD: Final = "not told by this broker; amqtt names them where sys-slowest says how many"
 _BEHIND: Final = ("queued", "unacknowledged", "unsent_bytes")
-_HOME: Final = "\x1b[H\x1b[J"
 _COUNTED: Final = {
     "messages_in": "publish/messages/received",
     "messages_out": "publish/messages/sent",
@@ -58,40 +62,52 @@ class Figures:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.slowest: Sequence[Mapping[str, object]] | None = None
-        self._totals: dict[str, tuple[float, float]] = {}
-        self._rates: dict[str, float] = {}
+        self._before: Mapping[str, str] = {}
+        self._between: float | None = None
+        self._last_set: float | None = None
 
     def take(self, topic: str, payload: bytes, now: float, retained: bool = False) -> None:
-        """One figure came; a retained one was counted nobody knows when, and begins no rate."""
+        """One figure came; a retained one was counted before anybody looked."""
         name = topic.removeprefix(ROOT)
         if name == SLOWEST:
             self.slowest = _clients_in(payload)
             return
         text = payload[:LONGEST_FIGURE].decode(errors="replace")
-        self.values[name] = "".join(letter for letter in text if letter.isprintable())
-        total = _number(self.values[name])
-        if total is None or retained:
+        text = "".join(letter for letter in text if letter.isprintable())
+        if name == UPTIME:
+            self._begin_set(text, now, retained)
+        self.values[name] = text
+
+    def _begin_set(self, uptime: str, now: float, retained: bool) -> None:
+        """The figures that follow are those of this uptime, and those that are there of the last one."""
+        if retained:
+            self._last_set = self._between = None
             return
-        before, when = self._totals.get(name, (total, now))
-        if now > when:
-            # A total that has become less is that of a broker that was started anew.
-            self._rates[name] = max(0.0, total - before) / (now - when)
-        self._totals[name] = (total, now)
+        self._before = dict(self.values)
+        if self._last_set is not None:
+            self._between = now - self._last_set
+        elif UPTIME in self.values:
+            self._between = (_number(uptime) or 0.0) - (_number(self.values[UPTIME]) or 0.0)
+        self._last_set = now
 
     def whole(self, *names: str) -> int:
         """The first of these figures that is there, 0 without one."""
         found = (_number(self.values[name]) for name in names if name in self.values)
         return int(next((value for value in found if value is not None), 0))
 
-    def rate(self, name: str) -> float:
-        """How fast one of the totals grows, in one second."""
-        return self._rates.get(name, 0.0)
+    def rate(self, name: str) -> float | None:
+        """How fast one of the totals grows, in one second; None before that is known."""
+        total = _number(self.values.get(name, ""))
+        if total is None or self._between is None or self._between <= 0:
+            return None
+        # A total that has become less is that of a broker that was started anew.
+        return max(0.0, total - (_number(self._before.get(name, "")) or 0.0)) / self._between
 
     def summary(self) -> Mapping[str, object]:
         """What is shown, by name."""
         found: dict[str, object] = {
             "version": self.values.get("version", "unknown"),
-            "uptime": self.values.get("uptime", "unknown"),
+            "uptime": self.values.get(UPTIME, "unknown"),
             "connected": self.whole("clients/connected"),
             "away": self.whole("clients/disconnected"),
             "most": self.whole("clients/maximum"),
@@ -104,7 +120,10 @@ class Figures:
             "cpu_percent": _number(self.values.get("cpu/percent", "")) or 0.0,
         }
         found["slowest"] = self.slowest
-        return found | {f"{rate}_per_second": round(self.rate(name), 1) for rate, name in _COUNTED.items()}
+        rates = {rate: self.rate(name) for rate, name in _COUNTED.items()}
+        return found | {
+            f"{name}_per_second": None if rate is None else round(rate, 1) for name, rate in rates.items()
+        }
 
     def exceeded(self) -> Iterator[tuple[str, str]]:
         """The limits that were exceeded, and how often."""
@@ -117,10 +136,10 @@ def picture(figures: Figures, where: str) -> str:
     """The figures for a terminal."""
     seen = figures.summary()
     rows = [
-        f"{where}   {seen['version']}   up {seen['uptime']}",
+        f"{where}   {seen['version']}   up {_long(str(seen['uptime']))}",
         "",
         f"clients    {seen['connected']:>12,} connected {seen['away']:>12,} away {seen['most']:>15,} at most",
-        _rates("messages/s", "messages", seen) + f" {seen['dropped_per_second']:>12,} dropped",
+        _rates("messages/s", "messages", seen) + f" {_rate(seen['dropped_per_second']):>12} dropped",
         _rates("packets/s", "packets", seen),
         _rates("bytes/s", "bytes", seen),
         f"waiting    {seen['waiting']:>12,} queued    {seen['unacknowledged']:>12,} unacknowledged",
@@ -170,8 +189,22 @@ def _slowest(clients: Sequence[Mapping[str, object]] | None) -> Iterator[str]:
 
 
 def _rates(title: str, name: str, seen: Mapping[str, object]) -> str:
-    coming, going = seen[f"{name}_in_per_second"], seen[f"{name}_out_per_second"]
-    return f"{title:<10} {coming:>12,} in        {going:>12,} out"
+    coming, going = _rate(seen[f"{name}_in_per_second"]), _rate(seen[f"{name}_out_per_second"])
+    return f"{title:<10} {coming:>12} in        {going:>12} out"
+
+
+def _rate(found: object) -> str:
+    return "-" if found is None else f"{found:,}"
+
+
+def _long(uptime: str) -> str:
+    """An uptime in seconds as people say it."""
+    seconds = int(_number(uptime) or 0)
+    hours, rest = divmod(seconds % 86400, 3600)
+    clock = f"{hours}:{rest // 60:02}:{rest % 60:02}"
+    if uptime != f"{seconds} seconds":
+        return uptime
+    return f"{seconds // 86400:,} days {clock}" if seconds >= 86400 else clock
 
 
 def _of_memory(size: int) -> str:
@@ -188,7 +221,10 @@ def _number(text: str) -> float | None:
 
 @takes(Connecting, Watching)
 def top(connecting: Connecting, watching: Watching) -> None:
-    """Show what a broker is doing, again and again. -h is the host; the user must be allowed `$SYS/#`."""
+    """Show what a broker is doing, again and again; q ends it.
+
+    -h is the host; the user must be allowed `$SYS/#`.
+    """
     run_client(connecting, "amqtt top", lambda: _watch(connecting, watching))
 
 
@@ -224,14 +260,22 @@ async def _take_all(client: Client, figures: Figures) -> None:
 
 
 async def _show(client: Client, figures: Figures, watching: Watching) -> None:
-    shown = 0
-    while watching.count is None or shown < watching.count:
-        await asyncio.sleep(min(watching.interval, 0.2) if not shown else watching.interval)
-        if watching.json:
+    if watching.json:
+        async for _ in _moments(watching, asyncio.Event()):
             typer.echo(json.dumps(figures.summary()))
-        else:
-            away = "" if client.is_connected else "   (not connected)"
-            # Where nobody looks at a terminal, one picture follows the other.
-            before = _HOME if typer.get_text_stream("stdout").isatty() else ""
-            typer.echo(f"{before}{picture(figures, f'amqtt top{away}')}")
-        shown += 1
+        return
+    with screen() as terminal:
+        async for _ in _moments(watching, terminal.closed):
+            away = "" if client.is_connected else " (not connected; these are its last figures)"
+            terminal.show(picture(figures, f"amqtt top {client.address}{away}"))
+
+
+async def _moments(watching: Watching, closed: asyncio.Event) -> AsyncIterator[int]:
+    """The numbers of the pictures, each when it is time for it, until that is closed."""
+    seconds = min(watching.interval, 0.2)
+    for number in range(watching.count) if watching.count else itertools.count():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closed.wait(), seconds)
+            return
+        yield number
+        seconds = watching.interval
