@@ -15,7 +15,8 @@ from amqtt.threaded import ServiceThread
 
 DEADLINE = 30.0
 ON_ITS_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
 )
 """So that a key such as ^C is a signal to it."""
 
