@@ -1,6 +1,7 @@
 """Plugins from the start of a Broker to its end: nothing that they do holds it up."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -227,6 +228,80 @@ async def test_hooks_that_run_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPa
     await waiting.catch_up()
     await waiting.end()
     assert len(started) == 2
+
+
+async def test_a_hook_about_an_event_that_does_not_end_is_ended_and_another_has_its_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rounds, "MOST_RUNNING", 1)
+    monkeypatch.setattr(rounds, "DEADLINE", 0.01)
+    told = asyncio.Event()
+    waiting = Rounds("hanging")
+    waiting.begin()
+    waiting.tell(call(for_ever), {})
+    waiting.tell(call(told.set), {})
+    await told.wait()
+    assert caplog.messages == ["plugin hanging: hook was not done after 0.01 s, and was ended"]
+    assert caplog.records[0].__dict__["plugin"] == "hanging"
+    await waiting.end()
+
+
+async def test_a_hook_that_raises_while_it_is_ended_is_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rounds, "DEADLINE", 0.01)
+
+    async def hook() -> None:
+        try:
+            await for_ever()
+        except asyncio.CancelledError:
+            raise ValueError("out of order") from None
+
+    waiting = Rounds("hanging")
+    waiting.begin()
+    waiting.tell(call(hook), {})
+    await waiting.catch_up()
+    assert caplog.messages == ["plugin hanging: hook was not done after 0.01 s, and was ended"]
+    await waiting.end()
+
+
+async def test_a_hook_that_blocks_is_named_whether_it_is_a_coroutine_or_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rounds, "TOO_LONG", 0.01)
+
+    def plain() -> None:
+        time.sleep(0.02)
+
+    async def coroutine() -> None:
+        await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251 - that is the point
+        await asyncio.sleep(0)
+
+    async def patient() -> None:
+        await asyncio.sleep(0.02)
+
+    waiting = Rounds("blocking")
+    waiting.begin()
+    for each in (plain, coroutine, patient):
+        waiting.tell(Call(each.__name__, each, ()), {})
+    await waiting.catch_up()
+    said = "held up the whole broker for 0.0 s; it must not block"
+    assert caplog.messages == [f"plugin blocking: plain {said}", f"plugin blocking: coroutine {said}"]
+    await waiting.end()
+
+
+async def test_a_hook_that_fails_each_time_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def hook() -> None:
+        raise ValueError("out of order")
+
+    waiting = Rounds("broken")
+    waiting.begin()
+    for _ in range(500):
+        waiting.tell(call(hook), {})
+    await waiting.catch_up()
+    assert caplog.messages == ["plugin broken: hook failed"] * 10
+    await waiting.end()
 
 
 async def test_catching_up_waits_for_hooks_that_are_under_way() -> None:

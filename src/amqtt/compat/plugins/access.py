@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Awaitable, Generator, Sequence
 from types import CodeType
 from typing import Any, Final
@@ -21,14 +20,13 @@ from amqtt.access.policy import TopicCheck, TopicRules, all_of
 from amqtt.compat.contexts import Action
 from amqtt.compat.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.compat.plugins.calls import Call, Suspended, at_once, begin, unless_it_waits
+from amqtt.compat.plugins.faults import Faults
 from amqtt.compat.plugins.feed import call_of
 from amqtt.compat.plugins.loading import Loaded
 from amqtt.compat.plugins.settled import Settled
 from amqtt.compat.session import Session, session_of_request
 from amqtt.server.realm import Realm
 from amqtt.topics.names import split_shared
-
-logger = logging.getLogger("amqtt.broker.plugins")
 
 ASKED_AUTH: Final = ("session",)
 ASKED_TOPIC: Final = ("session", "topic", "action")
@@ -118,7 +116,7 @@ class PluginTopics(TopicCheck):
     """Asks a plugin about topics. `receives` says that it is asked about every delivery, too."""
 
     def __init__(self, name: str, call: Call, receives: bool) -> None:
-        self._name = name
+        self._faults = Faults(name)
         self._call = call
         self._receives = receives
 
@@ -126,13 +124,13 @@ class PluginTopics(TopicCheck):
         """The rules for a Client of whom only the name is known."""
         session = Session()
         session.username = user
-        return PluginRules(self._name, self._call, session, self._receives)
+        return PluginRules(self._faults, self._call, session, self._receives)
 
     def rules_for(self, user: str | None, request: ConnectRequest | None) -> TopicRules:
         """The rules for the Client that sent this CONNECT."""
         if request is None:
             return self.rules(user)
-        return PluginRules(self._name, self._call, session_of_request(request), self._receives)
+        return PluginRules(self._faults, self._call, session_of_request(request), self._receives)
 
 
 class PluginRules(TopicRules):
@@ -144,8 +142,8 @@ class PluginRules(TopicRules):
 
     asks = True
 
-    def __init__(self, name: str, call: Call, session: Session, receives: bool) -> None:
-        self._name = name
+    def __init__(self, faults: Faults, call: Call, session: Session, receives: bool) -> None:
+        self._faults = faults
         self._call = call
         self._session = session
         self._published: tuple[str, bool | None] | None = None
@@ -234,15 +232,13 @@ class PluginRules(TopicRules):
 
     def failed(self, fault: Exception) -> None:
         """It has raised this."""
-        logger.error("plugin %s: topic_filtering failed: refused", self._name, exc_info=fault)
+        self._faults.tell(self._call.name, "failed: refused", fault)
 
     def _complain(self, action: Action) -> None:
         if not self._has_complained:
             self._has_complained = True
-            logger.error(
-                "plugin %s: topic_filtering waits although %s must be answered at once: refused",
-                self._name, action.name,
-            )
+            what = f"waits although {action.name} must be answered at once: refused"
+            self._faults.tell(self._call.name, what)
 
 
 class _Waiting(Awaitable[None]):

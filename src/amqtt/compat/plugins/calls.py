@@ -4,6 +4,7 @@ import asyncio
 import dis
 import inspect
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from functools import lru_cache
 from types import CodeType, CoroutineType
@@ -63,6 +64,32 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
 
 class Suspended(Exception):
     """What should have answered at once waits for something."""
+
+
+class Timed(Awaitable[Any]):
+    """What is awaited, step by step; `longest` has the seconds of the longest step until now.
+
+    Between two steps others are served; during one of them nobody is.
+    """
+
+    def __init__(self, answer: Awaitable[Any]) -> None:
+        self._steps = answer if isinstance(answer, Coroutine) else _awaited(answer)
+        self.longest = 0.0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        step, given = self._steps.send, None
+        while True:
+            began = time.perf_counter()
+            try:
+                wanted = step(given)
+            except StopIteration as end:
+                return end.value
+            finally:
+                self.longest = max(self.longest, time.perf_counter() - began)
+            try:
+                step, given = self._steps.send, (yield wanted)
+            except BaseException as fault:
+                step, given = self._steps.throw, fault
 
 
 def at_once(answer: Any) -> Any:

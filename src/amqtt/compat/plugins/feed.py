@@ -7,8 +7,9 @@ from typing import Any, Final, TypeVar
 from amqtt.compat.messages import RetainedApplicationMessage, message_view
 from amqtt.compat.packets import legacy_packet
 from amqtt.compat.plugins.calls import Call
+from amqtt.compat.plugins.faults import logger
 from amqtt.compat.plugins.loading import Loaded
-from amqtt.compat.plugins.rounds import Rounds, logger
+from amqtt.compat.plugins.rounds import Rounds
 from amqtt.compat.session import Session, SessionViews
 from amqtt.message import Message
 from amqtt.server.events import (

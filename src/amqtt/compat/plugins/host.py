@@ -22,11 +22,12 @@ from amqtt.compat.plugins.access import (
 )
 from amqtt.compat.plugins.base import BasePlugin
 from amqtt.compat.plugins.calls import Call
+from amqtt.compat.plugins.faults import logger
 from amqtt.compat.plugins.feed import POST_SHUTDOWN, POST_START, PRE_SHUTDOWN, PRE_START, Feed, Told, call_of
 from amqtt.compat.plugins.loaded import LoadedPlugins
 from amqtt.compat.plugins.loading import GROUP, Loaded, load_chosen, load_registered, registered
 from amqtt.compat.plugins.options import whole_configuration
-from amqtt.compat.plugins.rounds import FAREWELL, logger
+from amqtt.compat.plugins.rounds import FAREWELL
 from amqtt.compat.session import SessionViews
 from amqtt.config import Config
 from amqtt.config_file import load

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import inspect
-import logging
+import time
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from amqtt.compat.plugins.calls import Call
+from amqtt.compat.plugins.calls import Call, Timed
+from amqtt.compat.plugins.faults import Faults, logger
 
 MOST_WAITING: Final = 10_000
 """Events that one plugin has still to be told; what comes beyond is dropped and counted."""
@@ -20,15 +21,21 @@ CATCH_UP: Final = 6.0
 """Seconds for a plugin to be told what is left, and to be done with it, when the Broker shuts down."""
 MOST_AT_ONCE: Final = 100
 """Plain functions called in one pass of the event loop."""
+DEADLINE: Final = 5.0
+"""Seconds for one hook that is told of an event; then it is ended, for others wait for its place.
 
-logger = logging.getLogger("amqtt.broker.plugins")
+A plugin that takes longer over an event starts a task of its own. Hooks of the start and the end
+of a Broker are bounded by whoever waits for them; they may go on by themselves until it ends.
+"""
+TOO_LONG: Final = 0.5
+"""Seconds for which a hook may hold up the event loop, and with it everybody, before that is said."""
 
 
 class Rounds:
     """The hooks of one plugin that wait to be called, and those that run.
 
     They begin in the order of events, and do not wait for each other, as in aMQTT; but no more than
-    MOST_RUNNING are under way, and a plugin whose hooks never end is told nothing more then.
+    MOST_RUNNING are under way, and each is ended after DEADLINE seconds.
     """
 
     def __init__(self, name: str) -> None:
@@ -38,6 +45,7 @@ class Rounds:
         self._running: set[asyncio.Task[None]] = set()
         self._news = self._idle = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self._faults = Faults(name)
 
     def begin(self) -> None:
         """Call hooks from now on."""
@@ -59,7 +67,7 @@ class Rounds:
 
     async def tell_now(self, call: Call, seconds: float) -> None:
         """Call this hook out of turn, and wait for it that long at most."""
-        task = self._started(call, {})
+        task = self._started(call, {}, None)
         if task is not None:
             await asyncio.wait([task], timeout=seconds)
             if not task.done():
@@ -94,7 +102,7 @@ class Rounds:
         while True:
             while self._waiting:
                 call, given = self._waiting.popleft()
-                task = self._started(call, given)
+                task = self._started(call, given, DEADLINE)
                 called += 1
                 if task is not None:
                     called = 0
@@ -109,25 +117,42 @@ class Rounds:
             self._news.clear()
             await self._news.wait()
 
-    def _started(self, call: Call, given: Mapping[str, Any]) -> asyncio.Task[None] | None:
-        """Call it; the Task that it is, if it is not done."""
+    def _started(
+        self, call: Call, given: Mapping[str, Any], seconds: float | None
+    ) -> asyncio.Task[None] | None:
+        """Call it; the Task that it is, for so many seconds at most, if it is not done."""
+        began = time.perf_counter()
         try:
             answer = call(given)
         except Exception as fault:
-            self._failed(call, fault)
+            self._faults.tell(call.name, "failed", fault)
             return None
         if not inspect.isawaitable(answer):
+            self._note(call, time.perf_counter() - began)
             return None
-        task = asyncio.get_running_loop().create_task(self._contained(call, answer))
+        task = asyncio.get_running_loop().create_task(self._contained(call, Timed(answer), seconds))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _contained(self, call: Call, answer: Awaitable[object]) -> None:
+    async def _contained(self, call: Call, answer: Timed, seconds: float | None) -> None:
+        limit = asyncio.timeout(seconds)
         try:
-            await answer
+            async with limit:
+                await answer
         except Exception as fault:
-            self._failed(call, fault)
+            if limit.expired():
+                self._faults.tell(call.name, f"was not done after {seconds:g} s, and was ended")
+            else:
+                self._faults.tell(call.name, "failed", fault)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._faults.tell(call.name, "has cancelled itself")
+        self._note(call, answer.longest)
 
-    def _failed(self, call: Call, fault: Exception) -> None:
-        logger.error("plugin %s: %s failed", self.name, call.name, exc_info=fault)
+    def _note(self, call: Call, seconds: float) -> None:
+        """It has held up the event loop for so long."""
+        if seconds >= TOO_LONG:
+            self._faults.tell(call.name, f"held up the whole broker for {seconds:.1f} s; it must not block")
