@@ -1,7 +1,9 @@
 """`amqtt check`: every mistake at once, each with its place; else what the configuration comes to."""
 
 import json
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -169,3 +171,13 @@ def test_the_report_as_json_has_the_configuration_and_its_meaning(tmp_path: Path
     assert report["usable"] is True
     assert report["configuration"]["limits"]["receive-maximum"] == 9
     assert set(report["security"]) == {"listeners", "who", "topics", "concerns"}
+
+
+def test_a_configuration_that_comes_through_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = "plugins: [{amqtt.plugins.sys.broker.BrokerSysPlugin: {}}]\n"
+    writer = Thread(target=pipe.write_text, args=[text], daemon=True)
+    writer.start()
+    assert "can be used" in checked(pipe)
+    writer.join()

@@ -41,7 +41,7 @@ def read(file: Path) -> "Config":
     from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
     from amqtt.broker import Broker
     from amqtt.compat.plugins.loading import GROUP, registered
-    from amqtt.config_file import load, survey
+    from amqtt.config_file import reviewed, survey
     from amqtt.health import token_in
     from amqtt.net.tls import server_context
 
@@ -64,9 +64,9 @@ def read(file: Path) -> "Config":
     for name in config.topic_check.asked if checks else ():
         _attempt(findings, TOPIC_CHECKS.get(name), config.topic_check)
     findings.raise_mistakes()
-    config = load(file, *known)
+    config = reviewed(config, findings.notices)
     if config.plugins:
-        _attempt(findings, Broker, file)
+        _attempt(findings, Broker, config)
     findings.raise_mistakes()
     return config
 

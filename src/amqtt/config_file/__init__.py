@@ -26,7 +26,7 @@ from amqtt.config_file.trace import read_traces
 from amqtt.errors import BrokerError, ConfigurationError, Mistake
 from amqtt.server.stopping import WILLS_ON_SHUTDOWN
 
-__all__ = ["load", "survey"]
+__all__ = ["load", "reviewed", "survey"]
 
 _LONGEST_INTERVAL = 365 * 86400
 _MOST_NAMED = 1000
@@ -54,10 +54,10 @@ def load(
         check_limits(Section(findings, ("limits",), None), source.limits)
         check_binds(findings, ("listeners",), source.listeners)
         findings.raise_mistakes()
-        return _reviewed(source, list(source.notices))
+        return reviewed(source, list(source.notices))
     config, findings = survey(source, authenticators, topic_checks)
     findings.raise_mistakes()
-    return _reviewed(config, findings.notices)
+    return reviewed(config, findings.notices)
 
 
 def survey(
@@ -83,7 +83,7 @@ def survey(
     return _read(findings, content, authenticators, topic_checks), findings
 
 
-def _reviewed(config: Config, notices: list[str]) -> Config:
+def reviewed(config: Config, notices: list[str]) -> Config:
     """The Config with a notice for whatever is of concern; where it is hardened, that is a mistake."""
     found = concerns(config)
     if found and config.hardened:

@@ -54,7 +54,7 @@ def seconds(minimum: float, maximum: float) -> Callable[[object], float]:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"it must be a number of seconds, not {kind(value)}")
         if not minimum <= value <= maximum:
-            raise ValueError(f"it must be from {minimum:g} to {maximum:g} seconds, not {value}")
+            raise ValueError(f"it must be from {minimum:.15g} to {maximum:.15g} seconds, not {value}")
         return value
 
     return read
