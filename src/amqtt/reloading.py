@@ -65,7 +65,9 @@ def left_alone(old: Config, new: Config) -> list[str]:
     if (old.plugins, old.registered_plugins) != (new.plugins, new.registered_plugins):
         found.append("plugins: other ones are named, or they have other options")
     elif old.sections != new.sections:
-        found.append(f"{', '.join(sorted(new.sections))}: plugins have read it when they started")
+        names = sorted({*old.sections, *new.sections})
+        changed = [name for name in names if old.sections.get(name) != new.sections.get(name)]
+        found.append(f"{', '.join(changed)}: plugins have read it when they started")
     return [f"{each}; that takes a restart" for each in found]
 
 

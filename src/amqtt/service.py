@@ -316,6 +316,14 @@ class Service:
         if self._keeping is not None:
             logger.info("Sessions and retained messages are kept in %s", self._keeping.file)
 
+    def _announce_what_is_new(self, old: Config) -> None:
+        """Say what is of concern now, and who may connect, as far as `old` did not."""
+        for notice in self.config.notices:
+            if notice not in old.notices:
+                logger.warning("%s", notice)
+        if self.config.who_may_connect != old.who_may_connect:
+            logger.info("%s", self.config.who_may_connect)
+
     def _announce_certificates(self) -> None:
         for name, settings in self.config.listeners.items():
             for concern in () if settings.tls is None else concerns_of(settings.tls, time.time()):
@@ -351,6 +359,7 @@ class Service:
         self._server.adopt(_with_memory(new.server))
         self._house.limits = self._server.limits
         renew_permissions(self._server.realm, authenticator)
+        self._announce_what_is_new(old)
         self._announce_certificates()
         if old.sys_interval != new.sys_interval:
             self._end_sys_topics()

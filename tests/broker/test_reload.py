@@ -1,5 +1,6 @@
 """A configuration that is read again: who is in is held to it, and a bad one changes nothing."""
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -172,6 +173,27 @@ async def test_what_takes_a_restart_is_said(opener: Opener) -> None:
             "theirs: plugins have read it when they started; that takes a restart",
         ]
         assert list(broker.listeners) == ["test"]
+
+
+async def test_a_section_that_is_gone_is_named(opener: Opener) -> None:
+    async with Broker(config(mine={"a": 1}, other={"b": 2})) as broker:
+        (said,) = broker.reload(config(other={"b": 2}))
+    assert said.startswith("mine: plugins have read it")
+
+
+async def test_what_is_of_concern_only_now_is_said_and_who_may_connect_now(
+    caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with Broker(config(auth={"allow-anonymous": False})) as broker:
+        caplog.clear()
+        broker.reload(config(limitz={}))
+        broker.reload(config(limitz={}))
+        said = caplog.messages
+    assert [text for text in said if "limitz" in text] == [
+        "limitz: it is left to plugins (did you mean 'limits'?)"
+    ]
+    assert said.count("Anyone who reaches a listener may connect") == 1
 
 
 async def test_traces_and_sys_topics_begin_and_end(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from amqtt.broker import Broker
 from amqtt.observe.trace import LARGEST_TRACE, Trace, TraceSettings
 from amqtt.server.events import PacketReceived, PacketSent
-from amqtt.wire.packets import Pingreq, Publish, Subscribe, SubscriptionRequest, WillFields
+from amqtt.wire.packets import Connect, Pingreq, Publish, Subscribe, SubscriptionRequest, WillFields
 from support.bench_server import Bench
 from support.raw_client import properties
 
@@ -84,6 +84,16 @@ def test_of_an_address_it_has_the_packets_of_its_clients(
     traced(bench, tmp_path / "t", address=address)
     client.send(Pingreq())
     assert len(packets(tmp_path / "t")) == lines
+
+
+def test_of_an_address_it_has_who_is_refused_from_the_connect_on(traced: Begin, tmp_path: Path) -> None:
+    bench = Bench()
+    traced(bench, tmp_path / "t", address="192.0.2.1")
+    bench.client(4).send(Connect("", 4, clean_start=False))
+    assert packets(tmp_path / "t") == [
+        "- 192.0.2.1:40000 > CONNECT version=4 keep_alive=0",
+        "- 192.0.2.1:40000 < CONNACK reason_code=133",
+    ]
 
 
 def test_a_client_identifier_cannot_forge_a_line(traced: Begin, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final, TextIO
 
+from amqtt.abc import Peer
 from amqtt.observe.log import printable, whence
 from amqtt.server.events import PacketReceived, PacketSent
 from amqtt.server.realm import Realm
@@ -77,24 +78,22 @@ class Trace:
             file.close()
 
     def _received(self, event: PacketReceived) -> None:
-        self._take(event.client_id, event.packet, ">")
+        self._take(event.client_id, event.packet, event.peer, ">")
 
     def _sent(self, event: PacketSent) -> None:
-        self._take(event.client_id, event.packet, "<")
+        self._take(event.client_id, event.packet, event.peer, "<")
 
-    def _take(self, client_id: str, packet: Packet, direction: str) -> None:
+    def _take(self, client_id: str, packet: Packet, peer: Peer, direction: str) -> None:
         if isinstance(packet, Connect):
             client_id = packet.client_id
-        if self._file is None or not self._asks_for(client_id, packet):
+        if self._file is None or not self._asks_for(client_id, packet, peer):
             return
-        state = self._realm.connected.get(client_id)
-        peer = "" if state is None else f" {whence(state.peer)}"
         moment = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
         words = " ".join(_words(packet))
-        name = printable(client_id) or "-"
+        who = f"{printable(client_id) or '-'} {whence(peer)}"
         try:
-            self._file.write(f"{stamp}.{int(moment % 1 * 1000):03}Z {name}{peer} {direction} {words}\n")
+            self._file.write(f"{stamp}.{int(moment % 1 * 1000):03}Z {who} {direction} {words}\n")
             if self._file.tell() < self._largest:
                 return
             logger.warning("%s has %d bytes: its trace ends", self.settings.file, self._largest)
@@ -102,7 +101,7 @@ class Trace:
             logger.warning("%s cannot be written, so its trace ends: %s", self.settings.file, error.strerror)
         self.end()
 
-    def _asks_for(self, client_id: str, packet: Packet) -> bool:
+    def _asks_for(self, client_id: str, packet: Packet, peer: Peer) -> bool:
         settings = self.settings
         if settings.client is not None and settings.client != client_id:
             return False
@@ -110,13 +109,9 @@ class Trace:
             isinstance(packet, Publish) and packet.topic and matches(settings.topic, packet.topic)
         ):
             return False
-        return self._network is None or self._is_there(client_id)
-
-    def _is_there(self, client_id: str) -> bool:
-        state = self._realm.connected.get(client_id)
-        if state is None or not state.peer.address or self._network is None:
-            return False
-        return ip_address(state.peer.address) in self._network
+        if self._network is None:
+            return True
+        return bool(peer.address) and ip_address(peer.address) in self._network
 
 
 def _words(packet: Packet) -> Iterator[str]:

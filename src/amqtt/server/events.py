@@ -119,21 +119,23 @@ class MessageQueued(Event):
 class PacketReceived(Event):
     """A Control Packet arrived and will be acted on; `client_id` is "" before its CONNECT."""
 
-    __slots__ = ("client_id", "packet")
+    __slots__ = ("client_id", "packet", "peer")
 
-    def __init__(self, client_id: str, packet: Packet) -> None:
+    def __init__(self, client_id: str, packet: Packet, peer: Peer) -> None:
         self.client_id = client_id
         self.packet = packet
+        self.peer = peer
 
 
 class PacketSent(Event):
     """A Control Packet was given to the Network Connection."""
 
-    __slots__ = ("client_id", "packet")
+    __slots__ = ("client_id", "packet", "peer")
 
-    def __init__(self, client_id: str, packet: Packet) -> None:
+    def __init__(self, client_id: str, packet: Packet, peer: Peer) -> None:
         self.client_id = client_id
         self.packet = packet
+        self.peer = peer
 
 
 class LimitExceeded(Event):

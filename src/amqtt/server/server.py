@@ -368,7 +368,7 @@ class Server:
                     if verb is None:
                         raise ProtocolError(f"{_name(packet)} is not allowed now")
                     if realm.events.wants_packets and not isinstance(packet, PublishRun | AcknowledgementRun):
-                        realm.events.tell(PacketReceived(state.client_id, packet))
+                        realm.events.tell(PacketReceived(state.client_id, packet, state.peer))
                     if self._is_put_off(state, packets, at):
                         return
                     verb(realm, state, packets[at])  # noqa: PLR1736 - a run may have come apart

@@ -33,7 +33,7 @@ class SentPackets:
             if self._decoder is None:
                 self._decoder = Decoder(TopicNames(), LARGEST_PACKET, LARGEST_PACKET, self._state.version)
             for packet in self._decoder.feed(b"".join(chunks[self._told :])):
-                self._events.tell(PacketSent(self._state.client_id, packet))
+                self._events.tell(PacketSent(self._state.client_id, packet, self._state.peer))
         self._told = len(chunks)
         self._write()
         if not chunks:
