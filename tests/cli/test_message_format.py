@@ -13,7 +13,7 @@ from support.raw_client import properties
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789000, UTC)
 GIVEN = properties(
     content_type="text/plain", response_topic="r", correlation_data=b"\xff", payload_format_indicator=1,
-    message_expiry_interval=9, topic_alias=3, user_properties=(("a", "b"), ("c", "d")),
+    message_expiry_interval=9, topic_alias=3, user_properties=(("a", "b"), ("c", "d"), ("a", "e")),
     subscription_identifiers=(7, 8),
 )
 MESSAGE = ReceivedMessage(Publish("a/b", b"h\xc3\xa9\xff", 1, True, False, 12, GIVEN), "a/b")
@@ -27,7 +27,7 @@ BARE = ReceivedMessage(Publish("t", b""), "t")
         ("%q %r %l %m %%", b"1 1 4 12 %"),
         ("%x %X", b"68c3a9ff 68C3A9FF"),
         ("%C %R %D %E %F %A", b"text/plain r \xff 9 1 3"),
-        ("%P|%S", b"a:b c:d|7 8"),
+        ("%P|%S", b"a:b c:d a:e|7 8"),
         ("%5q|%-5q|%05q|%.2t|%6.1t", b"    1|1    |00001|a/|     a"),
         ("\\n\\t\\\\\\0\\a\\e\\r\\v\\q", b"\n\t\\\0\a\x1b\r\v\\q"),
         ("@Y-@m-@d @H:@M:@S.@N @@", b"2026-02-03 04:05:06.789000000 @"),
@@ -52,10 +52,16 @@ def test_json_has_everything() -> None:
         "properties": {
             "content-type": "text/plain", "response-topic": "r", "payload-format-indicator": 1,
             "message-expiry-interval": 9, "topic-alias": 3, "correlation-data": "\ufffd",
-            "user-properties": [{"a": "b"}, {"c": "d"}], "subscription-identifier": [7, 8],
+            "user-properties": {"a": ["b", "e"], "c": "d"}, "subscription-identifier": [7, 8],
         },
     }
     assert "properties" not in json.loads(MessageFormat("%j").write(BARE, MOMENT))
+
+
+def test_json_has_one_subscription_identifier_as_the_number_that_it_is() -> None:
+    message = ReceivedMessage(Publish("t", b"", properties=properties(subscription_identifiers=(7,))), "t")
+    found = json.loads(MessageFormat("%j").write(message, MOMENT))
+    assert found["properties"] == {"subscription-identifier": 7}
 
 
 def test_json_may_be_pretty_and_its_payload_parsed() -> None:

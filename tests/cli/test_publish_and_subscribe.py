@@ -116,10 +116,12 @@ def test_mosquittos_commands_and_ours_understand_each_other(
 
 
 def test_json_is_written_as_mosquitto_sub_writes_it(ours: Ours, commands: Commands, name: str) -> None:
-    ours.pub("-t", name, "-r", "-m", '{"a": [1, "é"]}')
-    form = "%j\\n%J"
-    theirs = commands.run("mosquitto_sub", "-p", ours.port, "-V", 5, "-t", name, "-C", 1, "-F", form)
-    written = ours.start("sub", "-t", name, "-C", 1, "-F", form).finish()
+    given = ["content-type x/y", "user-property k v", "user-property l w", "correlation-data z"]
+    properties = [part for each in given for part in ("-D", "publish", *each.split())]
+    ours.pub("-t", name, "-r", "-m", '{"a": [1, "é"]}', *properties)
+    form = ("-F", "%j\\n%J", "-D", "subscribe", "subscription-identifier", 7)
+    theirs = commands.run("mosquitto_sub", "-p", ours.port, "-V", 5, "-t", name, "-C", 1, *form)
+    written = ours.start("sub", "-t", name, "-C", 1, *form).finish()
     for our_line, their_line in zip(written.splitlines(), theirs.splitlines(), strict=True):
         us, them = json.loads(our_line), json.loads(their_line)
         assert us.pop("tst")[:4] == them.pop("tst")[:4]
@@ -197,6 +199,14 @@ def test_what_goes_wrong_is_said_and_has_an_exit_status(
     assert (code, out) == (status, b"")
     assert said in " ".join(err.decode().split())
     assert b"Traceback" not in err
+
+
+def test_debug_says_what_happens_where_all_goes_well(ours: Ours, name: str) -> None:
+    _, said, _ = ours.start("pub", "-t", name, "-m", "x", "-q", 1, "-d", "-i", "me").end()
+    for part in ("Connecting to localhost", "has accepted Client me", "1 bytes, QoS 1: acknowledged with"):
+        assert part in said.decode()
+    _, said, _ = ours.start("sub", "-t", name, "-q", 1, "-d", "-E").end()
+    assert f"SUBSCRIBE to {name}: QoS [1] granted" in said.decode()
 
 
 def test_quiet_says_nothing(ours: Ours) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from amqtt.clients import ReceivedMessage
 
@@ -35,6 +35,7 @@ PROPERTIES: Final = (
     "content_type", "response_topic", "payload_format_indicator", "message_expiry_interval", "topic_alias",
 )
 
+Value = TypeVar("Value")
 Piece = Callable[[ReceivedMessage, datetime], bytes]
 
 
@@ -141,10 +142,18 @@ def _properties(message: ReceivedMessage) -> dict[str, Any]:
     if message.properties.correlation_data is not None:
         made["correlation-data"] = message.properties.correlation_data.decode(errors="replace")
     if _pairs(message):
-        made["user-properties"] = [{name: value} for name, value in _pairs(message)]
+        named: dict[str, list[str]] = {}
+        for name, value in _pairs(message):
+            named.setdefault(name, []).append(value)
+        made["user-properties"] = {name: _one_or_all(values) for name, values in named.items()}
     if message.properties.subscription_identifiers:
-        made["subscription-identifier"] = list(message.properties.subscription_identifiers)
+        made["subscription-identifier"] = _one_or_all(list(message.properties.subscription_identifiers))
     return made
+
+
+def _one_or_all(values: list[Value]) -> Value | list[Value]:
+    """As mosquitto_sub has it where there is one; it repeats the key for others, which few can read."""
+    return values[0] if len(values) == 1 else values
 
 
 def _fitted(data: bytes, flags: str, width: int | None, precision: int | None) -> bytes:

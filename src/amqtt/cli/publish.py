@@ -1,6 +1,7 @@
 """`amqtt pub`: publish messages, with the flags of mosquitto_pub."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from amqtt.cli.option_sets import takes
 from amqtt.clients import Client
 from amqtt.errors import ClientError
 from amqtt.wire.packets import MQTT_5
+
+logger = logging.getLogger("amqtt.cli")
 
 
 @dataclass
@@ -96,4 +99,6 @@ async def _publish_one(
 ) -> None:
     assert publishing.topic is not None
     properties = connecting.properties_of("publish") if client.settings.version == MQTT_5 else None
-    await client.publish(publishing.topic, payload, publishing.qos, publishing.retain, properties)
+    code = await client.publish(publishing.topic, payload, publishing.qos, publishing.retain, properties)
+    said = f"acknowledged with Reason Code 0x{code:02X}" if publishing.qos else "sent"
+    logger.debug("PUBLISH to %s, %d bytes, QoS %d: %s", publishing.topic, len(payload), publishing.qos, said)

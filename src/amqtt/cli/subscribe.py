@@ -1,6 +1,7 @@
 """`amqtt sub`: subscribe and write what comes, with the flags of mosquitto_sub."""
 
 import asyncio
+import logging
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from amqtt.clients import Client, ReceivedMessage
 from amqtt.errors import SubscribeError
 from amqtt.topics.names import matches
 from amqtt.wire.packets import MQTT_5, SubscriptionRequest
+
+logger = logging.getLogger("amqtt.cli")
 
 
 @dataclass
@@ -108,7 +111,8 @@ async def _ask(client: Client, connecting: Connecting, subscribing: Subscribing)
     identifiers = given.subscription_identifiers or (0,)
     pairs = dict(given.user_properties) if client.settings.version == MQTT_5 else None
     try:
-        await client.subscribe(requests, identifier=identifiers[0], user_properties=pairs)
+        granted = await client.subscribe(requests, identifier=identifiers[0], user_properties=pairs)
+        logger.debug("SUBSCRIBE to %s: QoS %s granted", ", ".join(subscribing.topics), granted)
     except SubscribeError as error:
         if all(code >= 0x80 for code in error.reason_codes.values()):
             raise

@@ -109,6 +109,7 @@ class Lifeline:
     async def _open(self) -> Connack:
         """Open a Network Connection and have it accepted; ConnectError says why not."""
         settings = self._settings
+        logger.debug("Connecting to %s", self._door.address)
         connection = await self._door.open(self, self._turn, settings)
         if connection.closed.done():
             raise ConnectError(
@@ -271,6 +272,8 @@ class Lifeline:
     def accepted(self, connack: Connack, lost_subscriptions: list[AcceptedSubscription]) -> None:
         """The Server has accepted the Client."""
         self.connack = connack
+        resumed = "its Session resumed" if connack.session_present else "with a new Session"
+        logger.debug("%s has accepted Client %s, %s", self._door.address, self.session.client_id, resumed)
         self._backoff.connected(self._turn.now)
         if self._resubscribes:
             for lost in lost_subscriptions:
@@ -300,6 +303,7 @@ class Lifeline:
 
     def closed(self, ending: Ending) -> None:
         """The Network Connection is over for the Session; its bytes may still be on their way."""
+        logger.debug("The connection to %s ends: %s", self._door.address, ending.reason)
         answer = self._answer
         if answer is not None and not answer.done():
             answer.set_exception(self._refusal(ending))

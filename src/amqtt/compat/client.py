@@ -143,7 +143,7 @@ class MQTTClient:
                 if not tries_again:
                     raise
                 if backoff.exhausted:
-                    refused = ConnectError("Too many connection attempts failed")
+                    refused = ConnectError(f"Too many connection attempts failed: {error}")
                     refused.reason_code = error.reason_code
                     refused.return_code = error.return_code
                     raise refused from error
