@@ -244,7 +244,9 @@ class Service:
             if not (may_forget and isinstance(error, StoreUnavailableError)):
                 raise BrokerError(str(error)) from error
             self._keeping = None
-            logger.warning("Sessions and retained messages are in memory, and end with this broker: %s", error)
+            logger.warning(
+                "Sessions and retained messages are in memory, and end with this broker: %s", error
+            )
 
     def _access(self) -> Authenticator:
         """Who is asked at CONNECT."""

@@ -92,7 +92,8 @@ class Database:
             make_directory(self.file.parent)
             taken = self._lock.take()
         except OSError as fault:
-            raise StoreUnavailableError(f"{self.file} cannot be opened for writing: {fault.strerror}") from fault
+            reason = f"cannot be opened for writing: {fault.strerror}"
+            raise StoreUnavailableError(f"{self.file} {reason}") from fault
         if not taken:
             raise StoreUnavailableError(f"{self.file} {IN_USE}")
 
