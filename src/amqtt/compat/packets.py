@@ -1,8 +1,10 @@
 """Control Packets as aMQTT's plugins know them: each shows one of `wire.packets` under the old names."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, Self
+from types import GenericAlias
+from typing import Any, ClassVar, Protocol, Self
 
+from amqtt.compat.packet_parts import ConnectPayload, ConnectVariableHeader, Fields
 from amqtt.errors import AMQTTError, MQTTError, NoDataError
 from amqtt.wire import packets as wire
 from amqtt.wire.decoder import Decoder
@@ -46,34 +48,49 @@ class MQTTFixedHeader:
         )
 
 
-class Fields:
-    """A variable header or a payload: some fields of the packet, under their old names."""
-
-    def __init__(self, kind: str, fields: dict[str, object]) -> None:
-        self.__dict__.update(fields)
-        self._kind = kind
-
-    def __getattr__(self, name: str) -> object:
-        raise AttributeError(f"{self.__dict__.get('_kind', 'it')} has no field {name!r}")
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items() if name != "_kind")
-        return f"{self._kind}({fields})"
-
-
 class MQTTPacket:
-    """One Control Packet. `wire` is ours, which it shows; `version` is the Protocol Level, 3, 4 or 5."""
+    """One Control Packet. `wire` is ours, which it shows; `version` is the Protocol Level, 3, 4 or 5.
+
+    Programs give it its parts instead, already filled in; `vh` is what `variable_header` was in aMQTT 0.10.
+    """
 
     VARIABLE_HEADER: ClassVar[tuple[str, ...]] = ()
     PAYLOAD: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, wire_packet: Packet, version: int = MQTT_3_1_1) -> None:
+    def __init__(
+        self,
+        wire_packet: Packet | MQTTFixedHeader | None = None,
+        version: int = MQTT_3_1_1,
+        *,
+        fixed: MQTTFixedHeader | None = None,
+        variable_header: Any = None,
+        vh: Any = None,
+        payload: Any = None,
+    ) -> None:
+        if wire_packet is None or isinstance(wire_packet, MQTTFixedHeader):
+            header = variable_header if vh is None else vh
+            wire_packet, version = self._filled_in(wire_packet or fixed, header, payload)
         self.wire = wire_packet
         self.version = version
         # Who embeds a Broker need not load it.
         from datetime import UTC, datetime
 
         self.protocol_ts: datetime | None = datetime.now(UTC)
+
+    def __class_getitem__(cls, arguments: object) -> GenericAlias:
+        """Have type arguments, as in the signatures that aMQTT documents for hooks."""
+        return GenericAlias(cls, arguments)
+
+    @classmethod
+    def _filled_in(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> tuple[Packet, int]:
+        """Ours, of the parts that a program filled in, and its Protocol Level."""
+        if fixed is not None and fixed.packet_type != _TYPES.get(cls):
+            raise AMQTTError(f"{fixed!r} is not that of {cls.__name__}")
+        return cls._of_parts(fixed, header, payload), MQTT_3_1_1
+
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        raise AMQTTError(f"{cls.__name__} cannot be made of parts")
 
     @property
     def fixed_header(self) -> MQTTFixedHeader:
@@ -164,6 +181,24 @@ class ConnectPacket(MQTTPacket):
         "will_retain_flag", "clean_session_flag", "reserved_flag",
     )
     PAYLOAD = ("client_id", "will_topic", "will_message", "username", "password")
+
+    @classmethod
+    def _filled_in(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> tuple[Packet, int]:
+        packet, _ = super()._filled_in(fixed, header or ConnectVariableHeader(), payload or ConnectPayload())
+        return packet, MQTT_3_1_1 if header is None else header.proto_level
+
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        will = None
+        if header.will_flag:
+            message = bytes(payload.will_message or b"")
+            will = wire.WillFields(payload.will_topic, message, header.will_qos, header.will_retain_flag)
+        username = payload.username or "" if header.username_flag else None
+        password = payload.password or "" if header.password_flag else None
+        return wire.Connect(
+            payload.client_id or "", header.proto_level, header.clean_session_flag, header.keep_alive, will,
+            username, None if password is None else password.encode("utf-8", "surrogateescape"),
+        )
 
     @property
     def proto_name(self) -> str:
@@ -276,6 +311,10 @@ class ConnackPacket(MQTTPacket):
 
         return cls(wire.Connack(bool(session_parent), REASONS_OF_RETURN_CODES[return_code or 0]))
 
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        return cls.build(header.session_parent, header.return_code).wire
+
 
 class PublishPacket(MQTTPacket):
     """PUBLISH."""
@@ -299,6 +338,15 @@ class PublishPacket(MQTTPacket):
     ) -> Self:
         """Make one."""
         return cls(wire.Publish(topic_name, bytes(message), qos or 0, retain, dup_flag, packet_id or 0))
+
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        flags = 0 if fixed is None else fixed.flags
+        data = b"" if payload is None else payload.data or b""
+        return cls.build(
+            header.topic_name, data, header.packet_id, bool(flags & cls.DUP_FLAG),
+            (flags & cls.QOS_FLAG) >> 1, bool(flags & cls.RETAIN_FLAG),
+        ).wire
 
     @property
     def topic_name(self) -> str:
@@ -339,6 +387,12 @@ class _Identified(MQTTPacket):
         | wire.Subscribe | wire.Suback | wire.Unsubscribe | wire.Unsuback
     )
     VARIABLE_HEADER = ("packet_id",)
+
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        fields = {name: getattr(payload, name) for name in cls.PAYLOAD}
+        made: MQTTPacket = cls.build(packet_id=header.packet_id, **fields)  # type: ignore[attr-defined]
+        return made.wire
 
     @property
     def packet_id(self) -> int:
@@ -447,15 +501,17 @@ class UnsubackPacket(_Identified):
 class PingReqPacket(MQTTPacket):
     """PINGREQ."""
 
-    def __init__(self, wire_packet: Packet | None = None, version: int = MQTT_3_1_1) -> None:
-        super().__init__(wire_packet or wire.Pingreq(), version)
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        return wire.Pingreq()
 
 
 class PingRespPacket(MQTTPacket):
     """PINGRESP."""
 
-    def __init__(self, wire_packet: Packet | None = None, version: int = MQTT_3_1_1) -> None:
-        super().__init__(wire_packet or wire.Pingresp(), version)
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        return wire.Pingresp()
 
     @classmethod
     def build(cls) -> Self:
@@ -466,8 +522,9 @@ class PingRespPacket(MQTTPacket):
 class DisconnectPacket(MQTTPacket):
     """DISCONNECT."""
 
-    def __init__(self, wire_packet: Packet | None = None, version: int = MQTT_3_1_1) -> None:
-        super().__init__(wire_packet or wire.Disconnect(), version)
+    @classmethod
+    def _of_parts(cls, fixed: MQTTFixedHeader | None, header: Any, payload: Any) -> Packet:
+        return wire.Disconnect()
 
 
 LEGACY: dict[type[object], type[MQTTPacket]] = {
@@ -505,6 +562,8 @@ packet_dict: dict[int, type[MQTTPacket]] = {
     wire.UNSUBSCRIBE: UnsubscribePacket,
 }
 """Packet type → aMQTT's class of it."""
+
+_TYPES = {kind: packet_type for packet_type, kind in packet_dict.items()}
 
 
 def packet_class(fixed_header: MQTTFixedHeader) -> type[MQTTPacket]:

@@ -1,5 +1,6 @@
 """aMQTT's import path of what all Control Packets have, and of their types."""
 
+from amqtt.compat.packet_parts import MQTTPayload, MQTTVariableHeader, PacketIdVariableHeader
 from amqtt.compat.packets import MQTTFixedHeader, MQTTPacket
 from amqtt.wire.packets import (
     CONNACK,
@@ -21,4 +22,5 @@ from amqtt.wire.packets import (
 __all__ = [
     "CONNACK", "CONNECT", "DISCONNECT", "PINGREQ", "PINGRESP", "PUBACK", "PUBCOMP", "PUBLISH", "PUBREC",
     "PUBREL", "SUBACK", "SUBSCRIBE", "UNSUBACK", "UNSUBSCRIBE", "MQTTFixedHeader", "MQTTPacket",
+    "MQTTPayload", "MQTTVariableHeader", "PacketIdVariableHeader",
 ]

@@ -1,5 +1,6 @@
-"""aMQTT's import path of SUBSCRIBE."""
+"""aMQTT's import path of SUBSCRIBE, and of what it is made of."""
 
+from amqtt.compat.packet_parts import PacketIdVariableHeader, SubscribePayload
 from amqtt.compat.packets import SubscribePacket
 
-__all__ = ["SubscribePacket"]
+__all__ = ["PacketIdVariableHeader", "SubscribePacket", "SubscribePayload"]

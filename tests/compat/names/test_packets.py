@@ -1,6 +1,7 @@
 """Control Packets under the names that `on_mqtt_packet_received` checks."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,21 +9,21 @@ from amqtt.adapters import BufferReader, BufferWriter
 from amqtt.compat.packets import LEGACY, legacy_packet
 from amqtt.errors import AMQTTError, MQTTError, NoDataError
 from amqtt.mqtt import MQTTFixedHeader, MQTTPacket, packet_class
-from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
-from amqtt.mqtt.connect import ConnectPacket
+from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket, ConnackVariableHeader
+from amqtt.mqtt.connect import ConnectPacket, ConnectPayload, ConnectVariableHeader
 from amqtt.mqtt.disconnect import DisconnectPacket
-from amqtt.mqtt.packet import CONNECT, PUBLISH
+from amqtt.mqtt.packet import CONNECT, PUBLISH, MQTTPayload, MQTTVariableHeader, PacketIdVariableHeader
 from amqtt.mqtt.pingreq import PingReqPacket
 from amqtt.mqtt.pingresp import PingRespPacket
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.mqtt.pubcomp import PubcompPacket
-from amqtt.mqtt.publish import PublishPacket
+from amqtt.mqtt.publish import PublishPacket, PublishPayload, PublishVariableHeader
 from amqtt.mqtt.pubrec import PubrecPacket
 from amqtt.mqtt.pubrel import PubrelPacket
-from amqtt.mqtt.suback import SubackPacket
-from amqtt.mqtt.subscribe import SubscribePacket
+from amqtt.mqtt.suback import SubackPacket, SubackPayload
+from amqtt.mqtt.subscribe import SubscribePacket, SubscribePayload
 from amqtt.mqtt.unsuback import UnsubackPacket
-from amqtt.mqtt.unsubscribe import UnsubscribePacket
+from amqtt.mqtt.unsubscribe import UnsubscribePacket, UnubscribePayload
 from amqtt.wire import packets as wire
 
 BYTES: dict[type[MQTTPacket], tuple[MQTTPacket, bytes]] = {
@@ -144,3 +145,55 @@ def test_a_fixed_header_says_which_packet_it_is(kind: type[MQTTPacket]) -> None:
     assert packet_class(BYTES[kind][0].fixed_header) is kind
     with pytest.raises(AMQTTError):
         packet_class(MQTTFixedHeader(15))
+
+
+BODY = b"\x00\x04MQTT\x04\xce\x00\x0a\x00\x02me\x00\x01w\x00\x04gone\x00\x03ann\x00\x02pw"
+
+
+@pytest.mark.parametrize("name", ["vh", "variable_header"])
+def test_a_connect_is_made_of_a_header_and_a_payload_that_are_filled_in(name: str) -> None:
+    header, payload = ConnectVariableHeader(), ConnectPayload()
+    header.keep_alive, header.clean_session_flag, header.will_flag, header.will_qos = 10, True, True, 1
+    payload.client_id, payload.will_topic, payload.will_message = "me", "w", b"gone"
+    payload.username, payload.password = "ann", "pw"
+    header.username_flag = header.password_flag = True
+    parts: dict[str, Any] = {name: header, "payload": payload}
+    assert ConnectPacket(**parts).to_bytes() == b"\x10" + bytes([len(BODY)]) + BODY
+    header.username_flag = header.password_flag = header.will_flag = False
+    assert ConnectPacket(**parts).to_bytes() == b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x0a\x00\x02me"
+    assert "pw" not in repr(payload)
+
+
+def test_the_byte_of_flags_is_read() -> None:
+    header = ConnectVariableHeader(0xCE, 10)
+    payload = ConnectPayload("me", "w", b"gone", "ann", "pw")
+    assert ConnectPacket(variable_header=header, payload=payload).to_bytes()[2:] == BODY
+
+
+def test_the_other_packets_are_made_of_parts_as_well() -> None:
+    number = PacketIdVariableHeader(7)
+    header, payload = PublishVariableHeader("a", 1), PublishPayload(b"x")
+    made = {
+        SubscribePacket(variable_header=number, payload=SubscribePayload([("a", 1)])): SubscribePacket,
+        SubackPacket(variable_header=number, payload=SubackPayload([1, 0x80])): SubackPacket,
+        UnsubscribePacket(variable_header=number, payload=UnubscribePayload(["a"])): UnsubscribePacket,
+        ConnackPacket(variable_header=ConnackVariableHeader(1, 0)): ConnackPacket,
+        PublishPacket(MQTTFixedHeader(PUBLISH, 3), vh=header, payload=payload): PublishPacket,
+        **{kind(variable_header=number): kind for kind in (PubackPacket, PubrecPacket, PubrelPacket)},
+        **{kind(variable_header=number): kind for kind in (PubcompPacket, UnsubackPacket)},
+    }
+    for packet, kind in made.items():
+        assert packet.to_bytes() == BYTES[kind][1]
+
+
+def test_parts_of_another_packet_are_refused() -> None:
+    with pytest.raises(AMQTTError, match="ConnectPacket"):
+        ConnectPacket(fixed=MQTTFixedHeader(PUBLISH))
+    with pytest.raises(AMQTTError, match="parts"):
+        MQTTPacket()
+
+
+def test_packets_have_type_arguments_as_the_documented_hooks_write_them() -> None:
+    header: Any = MQTTPayload[MQTTVariableHeader]  # type: ignore[type-arg]
+    packet: Any = MQTTPacket[MQTTVariableHeader, header, MQTTFixedHeader]  # type: ignore[type-arg]
+    assert (packet.__origin__, header.__origin__) == (MQTTPacket, MQTTPayload)

@@ -1,0 +1,1 @@
+"""aMQTT's import path of what stands beside a Session in `broker.sessions`."""
