@@ -50,11 +50,36 @@ def test_what_amqtt_pub_publishes_amqtt_sub_writes(
     assert reader.finish() == b"hello\none\n\ntwo\n\nall\n\nline\n\n"
 
 
+def test_the_address_and_the_qos_may_be_the_configurations(
+    served: Served, commands: Commands, tmp_path: Path
+) -> None:
+    config = tmp_path / "client.yaml"
+    config.write_text(
+        f"broker: {{uri: 'mqtt://localhost:{served.port('tcp')}'}}\ndefault_qos: 1\n", encoding="utf-8"
+    )
+    reader = start(commands, "amqtt_sub", "-c", config, "-i", "its", "-t", "its", "-q", 2, "-n", 2)
+    served.subscribed("its", "its")
+    for option in ("-m", "--message"):
+        start(commands, "amqtt_pub", "-c", config, "-t", "its", option, "hello").finish()
+    assert reader.finish() == b"hello\nhello\n"
+
+
+@pytest.mark.parametrize("command", ["amqtt_pub", "amqtt_sub", "main"])
+def test_help_has_a_short_name(commands: Commands, command: str) -> None:
+    assert b"Usage: " in start(commands, command, "-h").finish()
+
+
+@pytest.mark.parametrize("module", ["broker_script", "pub_script", "sub_script"])
+def test_the_commands_are_modules_of_amqtts_names(commands: Commands, module: str) -> None:
+    running = commands.start(sys.executable, "-m", f"amqtt.scripts.{module}", "--version")
+    assert b"1.0" in running.finish()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
         (("amqtt_pub", "--url", "mqtt://localhost:1", "-t", "a"), 2, "-m, -f, -s, -l and -n"),
-        (("amqtt_pub", "-t", "a", "-m", "x"), 2, "--url"),
+        (("amqtt_pub", "--url", "ws://localhost:1", "-t", "a", "-m", "x"), 1, "Connection failed: "),
         (("amqtt_sub", "--url", "mqtt://localhost:1", "-t", "a", "--will-topic", "x"), 2, "--will-message"),
         (("amqtt_sub", "--url", "http://localhost", "-t", "a"), 1, "'http' is not one of MQTT's"),
         (("amqtt_sub", "--url", "mqtt://x", "-t", "a", "--extra-headers", "{"), 1, "no JSON"),

@@ -25,5 +25,6 @@ def _run_alone(name: str) -> None:
     from amqtt.cli import amqtt_clients
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(getattr(amqtt_clients, name))
+    settings = {"help_option_names": ["--help", "-h"]}
+    app.command(context_settings=settings)(getattr(amqtt_clients, name))
     app()

@@ -17,7 +17,7 @@ from amqtt.cli import standard_input
 from amqtt.cli.client_runs import run_client
 from amqtt.cli.option_sets import takes
 from amqtt.client import MQTTClient
-from amqtt.errors import ClientError
+from amqtt.errors import ClientError, ConnectError
 
 
 def _print_version(wanted: bool) -> None:
@@ -30,7 +30,12 @@ def _print_version(wanted: bool) -> None:
 class Connecting:
     """Where the server is, and who connects."""
 
-    url: Annotated[str, typer.Option("--url", help="mqtt(s):// or ws(s)://, with user:password@ if need be.")]
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="mqtt(s):// or ws(s)://, with user:password@ if need be; else the configuration's.",
+        ),
+    ] = None
     config_file: Annotated[
         Path | None, typer.Option("-c", "--config-file", help="A client's configuration, YAML.")
     ] = None
@@ -82,7 +87,11 @@ class Connecting:
         except ValueError:
             raise ClientError("--extra-headers is no JSON object") from None
         clean = self.clean_session or self.client_id is None
-        await client.connect(self.url, clean, self.ca_file, self.ca_path, self.ca_data, headers)
+        try:
+            await client.connect(self.url, clean, self.ca_file, self.ca_path, self.ca_data, headers)
+        except ConnectError as error:
+            error.args = (f"Connection failed: {error}",)
+            raise
 
 
 @dataclass
@@ -90,13 +99,19 @@ class Publishing:
     """What to publish."""
 
     topic: Annotated[str, typer.Option("-t", "--topic", help="The topic.")]
-    qos: Annotated[int, typer.Option("-q", "--qos", min=0, max=2, help="The QoS.")] = 0
+    qos: Annotated[
+        int | None, typer.Option("-q", "--qos", min=0, max=2, help="The QoS; else the configuration's.")
+    ] = None
     retain: Annotated[bool, typer.Option("-r", "--retain", help="Have it retained.")] = False
-    message: Annotated[str | None, typer.Option("-m", help="The payload.")] = None
-    file: Annotated[Path | None, typer.Option("-f", help="A message for each line of this file.")] = None
-    stdin: Annotated[bool, typer.Option("-s", help="The payload is all of standard input.")] = False
-    lines: Annotated[bool, typer.Option("-l", help="A message for each line of standard input.")] = False
-    no_message: Annotated[bool, typer.Option("-n", help="An empty payload.")] = False
+    message: Annotated[str | None, typer.Option("-m", "--message", help="The payload.")] = None
+    file: Annotated[
+        Path | None, typer.Option("-f", "--file", help="A message for each line of this file.")
+    ] = None
+    stdin: Annotated[bool, typer.Option("-s", "--stdin", help="The payload: all of standard input.")] = False
+    lines: Annotated[
+        bool, typer.Option("-l", "--lines", help="A message for each line of standard input.")
+    ] = False
+    no_message: Annotated[bool, typer.Option("-n", "--no-message", help="An empty payload.")] = False
 
     async def payloads(self) -> AsyncIterator[bytes]:
         """All of them; a line keeps its end, as in aMQTT."""

@@ -35,7 +35,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, context_settings={"help_option_names": ["--help", "-h"]})
 def start(
     context: typer.Context,
     config: Config = None,
