@@ -16,11 +16,13 @@ from amqtt.compat.messages import ApplicationMessage, OutgoingApplicationMessage
 from amqtt.compat.session import Session
 from amqtt.errors import ClientError, ConnectError, DisconnectedError, SubscribeError
 from amqtt.message import Message
-from amqtt.topics.names import topic_filter_fault
+from amqtt.topics.names import topic_filter_fault, topic_name_fault
 from amqtt.wire.interned import ALL_LEVELS
 from amqtt.wire.packets import MQTT_3_1_1, SubscriptionRequest
 
 CONNECTION_ACCEPTED = 0
+IDENTIFIER_REJECTED = 2
+DEFAULT_URI = "mqtt://127.0.0.1:1883"
 REFUSED = 0x80
 logger = logging.getLogger("amqtt.client")
 
@@ -80,20 +82,23 @@ class MQTTClient:
     ) -> int:
         """Connect; the CONNACK return code, which is 0. ConnectError when that is not possible.
 
-        Without `uri` it is that of the configuration. With `auto_reconnect` it is tried as often as
-        `reconnect_retries` says.
+        Without `uri` it is that of the configuration, or else this machine. With `auto_reconnect` it
+        is tried as often as `reconnect_retries` says.
         """
         await self._leave()
         self.additional_headers = dict(additional_headers or extra_headers or {})
         given = {"uri": uri, "cafile": cafile, "capath": capath, "cadata": cadata}
         connection = section(self.config, "broker", "connection")
         connection |= {key: value for key, value in given.items() if value is not None}
-        self._uri = connection.get("uri") or self.config.get("uri") or ""
-        if not self._uri:
-            raise ClientError("Missing connection parameter 'uri'")
+        self._uri = connection.get("uri") or self.config.get("uri") or DEFAULT_URI
         if cleansession is None:
             cleansession = connection.get("cleansession", self.config.get("cleansession"))
         clean = True if cleansession is None else bool(cleansession)
+        if not clean and not self.client_id:
+            self.session = self._new_session(connection, clean)
+            nameless = ConnectError("a Session is found again by its Client Identifier: one is needed")
+            nameless.return_code = IDENTIFIER_REJECTED
+            raise nameless
         self._client = self._new_client(connection, clean)
         self.session = self._new_session(connection, clean)
         return await self._connect(tries_again=bool(self.config.get("auto_reconnect")))
@@ -116,16 +121,17 @@ class MQTTClient:
             raise ConnectError(f"connection failed: {error}") from error
 
     def _new_session(self, connection: Mapping[str, Any], clean: bool) -> Session:
-        assert self._client is not None
-        client = self._client
         session = Session()
         session.client_id = self.client_id
         session.broker_uri = self._uri
         session.cafile, session.capath = connection.get("cafile"), connection.get("capath")
         session.cadata = connection.get("cadata")
+        session.clean_session = clean
+        client = self._client
+        if client is None:
+            return session
         session.username, session.password = client.address.username, client.address.password
         session.remote_address, session.remote_port = client.address.host, client.address.port
-        session.clean_session = clean
         session.keep_alive = client.settings.keep_alive
         session._show_will(client.settings.will)
         session._stored = client.session.state.session
@@ -224,14 +230,22 @@ class MQTTClient:
     ) -> OutgoingApplicationMessage:
         """Publish; returns when the Server has it. Without QoS and RETAIN they are the configuration's.
 
-        asyncio.TimeoutError when it was not acknowledged within `ack_timeout` seconds.
+        asyncio.TimeoutError when it was not acknowledged within `ack_timeout` seconds. ClientError for a
+        QoS that there is not. What is no Topic Name is a ValueError; at QoS 0, where aMQTT said nothing, it
+        is not sent, and the log says so.
         """
         assert self._client is not None
         own = section(self.config.get("topics") or {}, topic)
-        used_qos = qos or int(own.get("qos", self.config.get("default_qos") or 0))
+        used_qos = int(own.get("qos", self.config.get("default_qos") or 0)) if qos is None else qos
+        if used_qos not in (0, 1, 2):
+            raise ClientError(f"QOS '{used_qos}' is not one of QOS_0, QOS_1, QOS_2.")
         used_retain = bool(retain or own.get("retain", self.config.get("default_retain") or False))
-        async with asyncio.timeout(ack_timeout or None):
-            await self._client.publish(topic, message, used_qos, used_retain)
+        fault = topic_name_fault(topic, ALL_LEVELS) if used_qos == 0 else None
+        if fault:
+            logger.error("Not published: %s", fault)
+        else:
+            async with asyncio.timeout(ack_timeout or None):
+                await self._client.publish(topic, message, used_qos, used_retain)
         data = message.encode() if isinstance(message, str) else message
         return OutgoingApplicationMessage(None, topic, used_qos, data, used_retain)
 

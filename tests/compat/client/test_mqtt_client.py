@@ -10,6 +10,7 @@ import pytest
 
 from amqtt.broker import Broker
 from amqtt.client import ClientError, ConnectError, MQTTClient, mqtt_connected
+from amqtt.compat.client import DEFAULT_URI
 from amqtt.contexts import ClientConfig, ConnectionConfig, TopicConfig, WillConfig
 from amqtt.mqtt.constants import QOS_0, QOS_1, QOS_2
 from amqtt.session import ApplicationMessage
@@ -39,7 +40,7 @@ async def test_the_documented_subscriber_and_publisher(uri: str) -> None:
     assert await subscriber.subscribe([("a/#", QOS_1), ("b", QOS_2)]) == [QOS_1, QOS_2]
     assert await publisher.connect(uri, cleansession=True) == 0
     tasks = [
-        asyncio.ensure_future(publisher.publish("a/1", b"TEST MESSAGE WITH QOS_0", qos=QOS_0)),
+        asyncio.ensure_future(publisher.publish("a/1", b"TEST MESSAGE WITH QOS_1")),
         asyncio.ensure_future(publisher.publish("a/2", b"TEST MESSAGE WITH QOS_1", qos=QOS_1)),
         asyncio.ensure_future(publisher.publish("b", b"TEST MESSAGE WITH QOS_2", qos=QOS_2)),
     ]
@@ -176,9 +177,53 @@ def test_a_typed_configuration_that_cannot_be_is_refused() -> None:
     assert ClientConfig.from_dict({"keep-alive": 3})["keep_alive"] == 3
 
 
-async def test_without_an_address_nothing_is_connected() -> None:
-    with pytest.raises(ClientError, match="Missing connection parameter 'uri'"):
-        await MQTTClient().connect()
+async def test_without_an_address_it_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening() as url:
+        monkeypatch.setattr("amqtt.compat.client.DEFAULT_URI", url)
+        client = MQTTClient(config={"auto_reconnect": False})
+        assert await client.connect() == 0
+        await client.disconnect()
+    monkeypatch.undo()
+    assert DEFAULT_URI == ConnectionConfig().uri == "mqtt://127.0.0.1:1883"
+
+
+async def test_a_session_to_come_back_to_without_a_client_identifier_is_rejected(uri: str) -> None:
+    client = MQTTClient(client_id="", config={"auto_reconnect": False})
+    with pytest.raises(ConnectError) as refused:
+        await client.connect(uri, cleansession=False)
+    assert refused.value.return_code == 2
+    assert client.session is not None
+    assert client.session.clean_session is False
+    await client.disconnect()
+    assert await client.connect(uri) == 0
+    await client.disconnect()
+
+
+async def test_a_qos_that_is_stated_counts_and_one_that_there_is_not_is_refused(uri: str) -> None:
+    client = MQTTClient(config={"default_qos": 2, "topics": {"a": {"qos": 1}}})
+    await client.connect(uri)
+    await client.subscribe([("#", 2)])
+    for qos in (QOS_0, None, QOS_2):
+        await client.publish("a", b"x", qos)
+    assert sorted([(await client.deliver_message()).qos for _ in range(3)]) == [0, 1, 2]
+    with pytest.raises(ClientError, match="QOS '3'"):
+        await client.publish("a", b"x", 3)
+    await client.disconnect()
+
+
+async def test_a_wildcard_in_a_topic_name_is_logged_at_qos_0_and_raised_above(
+    uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = MQTTClient()
+    await client.connect(uri)
+    await client.subscribe([("#", 0)])
+    await client.publish("/+", b"lost", QOS_0)
+    assert "Not published" in caplog.text
+    with pytest.raises(ValueError, match=r"'/\+'"):
+        await client.publish("/+", b"lost", QOS_1)
+    await client.publish("/a", b"kept", QOS_0)
+    assert (await client.deliver_message()).data == b"kept"
+    await client.disconnect()
 
 
 async def test_the_session_of_a_client_that_does_not_clean_it_is_kept(uri: str) -> None:
