@@ -20,7 +20,8 @@ SANS_IO = [
 LONGEST_MODULE = 600
 BANNED_WORDS = {"manager", "handler", "helper", "helpers", "util", "utils", "common", "core", "misc"}
 AMQTTS_NAMES = {
-    "ProtocolHandlerError", "PluginManager", "get_plugin_manager", "manager", "plugins_manager", "utils",
+    "BrokerProtocolHandler", "PluginManager", "ProtocolHandlerError", "broker_handler", "get_plugin_manager",
+    "manager", "plugins_manager", "utils",
 }
 """What programs written for aMQTT import and call; nothing of ours is called so."""
 BANNED_BEGINNING = re.compile(r"_*(process|do)_")

@@ -1,15 +1,23 @@
 """The names that aMQTT's Broker has."""
 
-from asyncio import AbstractEventLoop, wait_for
+import logging
+from asyncio import AbstractEventLoop, StreamReader, StreamWriter, wait_for
 from collections.abc import Coroutine, Generator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from amqtt import clock
+from amqtt.compat.functions import TopicMatcher
 from amqtt.compat.legacy_config import LegacyConfig, listeners_config
 from amqtt.compat.plugins.options import Written
 from amqtt.compat.session import Session, SessionViews
+from amqtt.compat.streams import (
+    StreamReaderAdapter,
+    StreamWriterAdapter,
+    WebSocketsReader,
+    WebSocketsWriter,
+)
 from amqtt.compat.transitions import Transitions
 from amqtt.compat.views import ClientConnection, RetainedView, Server, Sessions, Subscriptions
 from amqtt.config import Config
@@ -21,15 +29,15 @@ from amqtt.server.events import Fault
 from amqtt.server.subscribe import check, grant
 from amqtt.service import SHUTDOWN_TIMEOUT, Service
 from amqtt.sessions.permissions import Permissions
-from amqtt.topics.names import matches, split_shared, topic_filter_fault, topic_name_fault
+from amqtt.topics.names import split_shared
 from amqtt.wire.errors import ProtocolError
-from amqtt.wire.interned import ALL_LEVELS
 from amqtt.wire.packets import SubscriptionRequest
 from amqtt.wire.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from amqtt.compat.typed_config import BrokerConfig
 
+logger = logging.getLogger("amqtt.broker")
 PLUGIN_NAMESPACE = "amqtt.broker.plugins"
 """The group of entry points under which aMQTT's plugins are registered."""
 EACH_ITS_OWN = 2
@@ -128,6 +136,7 @@ class BrokerNames(Service):
             raise
         if self._phase == "stopping":
             self._phase = "stopped"
+            logger.info("Broker closed")
 
     # -- messages
 
@@ -177,11 +186,21 @@ class BrokerNames(Service):
             raise BrokerError(f"Invalid listener name '{listener_name}': it is not open")
         await ExternalConnection(self._house, listener, reader, writer).serve()
 
+    async def stream_connected(
+        self, reader: StreamReader, writer: StreamWriter, listener_name: str
+    ) -> None:
+        """The same for the streams of asyncio."""
+        await self.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), listener_name)
+
+    async def ws_connected(self, websocket: Any, listener_name: str) -> None:
+        """The same for a connection of the library websockets."""
+        await self.external_connected(WebSocketsReader(websocket), WebSocketsWriter(websocket), listener_name)
+
     def matches(self, topic: str, a_filter: str) -> bool:
         """Whether a Topic Filter matches a Topic Name; False for what is neither."""
-        if topic_name_fault(topic, ALL_LEVELS) or topic_filter_fault(a_filter, ALL_LEVELS):
-            return False
-        return matches(split_shared(a_filter)[1], topic)
+        return TopicMatcher.is_topic_allowed(topic, a_filter)
+
+    _matches = matches
 
     # -- what the broker holds
 

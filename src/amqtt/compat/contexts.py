@@ -10,11 +10,13 @@ from amqtt.compat.session import Session
 
 
 class Action(StrEnum):
-    """What a Client wants to do with a topic."""
+    """What a Client wants to do with a topic; aMQTT 0.10 wrote the names small."""
 
     SUBSCRIBE = "subscribe"
     PUBLISH = "publish"
     RECEIVE = "receive"
+    subscribe = SUBSCRIBE
+    publish = PUBLISH
 
 
 class LegacyBroker(Protocol):

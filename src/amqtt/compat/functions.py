@@ -3,11 +3,14 @@
 import logging
 import secrets
 import string
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from amqtt.compat.session import Session
+from amqtt.topics.names import matches, split_shared, topic_filter_fault, topic_name_fault
+from amqtt.wire.interned import ALL_LEVELS
 
 logger = logging.getLogger("amqtt.utils")
 
@@ -28,6 +31,21 @@ def format_client_message(
 def gen_client_id() -> str:
     """A Client Identifier that nobody else has."""
     return "amqtt/" + "".join(secrets.choice(_CHARACTERS) for _ in range(16))
+
+
+class TopicMatcher:
+    """Whether a Topic Filter matches a Topic Name (MQTT 5.0, 4.7), for plugins that check topics."""
+
+    @staticmethod
+    def is_topic_allowed(topic: str, a_filter: str) -> bool:
+        """Whether it does; False for what is neither."""
+        if topic_name_fault(topic, ALL_LEVELS) or topic_filter_fault(a_filter, ALL_LEVELS):
+            return False
+        return matches(split_shared(a_filter)[1], topic)
+
+    def are_topics_allowed(self, topic: str, many_filters: Iterable[str]) -> bool:
+        """Whether one of them does."""
+        return any(self.is_topic_allowed(topic, each) for each in many_filters)
 
 
 def read_yaml_config(config_file: str | Path) -> dict[str, Any] | None:

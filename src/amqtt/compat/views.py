@@ -1,6 +1,7 @@
 """Live views of what a Broker holds, in the shapes that aMQTT's users know."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from amqtt import clock
 from amqtt.compat.messages import RetainedApplicationMessage
@@ -25,6 +26,10 @@ class ClientConnection:
         if state is not None:
             self._realm.turn.now = clock.now()
             close(self._realm, state, ReasonCode.ADMINISTRATIVE_ACTION, "the program closed it")
+
+    async def handle_connection_closed(self) -> None:
+        """The same as `stop`."""
+        await self.stop()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ClientConnection) and self.session is other.session
@@ -57,21 +62,28 @@ class Sessions(Mapping[str, tuple[Session, ClientConnection]]):
 
 
 class Subscriptions(Mapping[str, list[tuple[Session, int]]]):
-    """Topic Filter as Clients wrote it → the Sessions that subscribed, each with the QoS granted."""
+    """Topic Filter as Clients wrote it → the Sessions that subscribed, each with the QoS granted.
+
+    For one that nobody subscribed to, or nobody any more, that is an empty list.
+    """
 
     def __init__(self, realm: Realm, views: SessionViews) -> None:
         self._realm = realm
         self._views = views
 
     def __getitem__(self, topic_filter: str) -> list[tuple[Session, int]]:
-        found = [
+        return [
             (self._views.of(client_id), session.subscriptions[topic_filter].qos)
             for client_id, session in list(self._realm.sessions.items())
             if topic_filter in session.subscriptions
         ]
-        if not found:
-            raise KeyError(topic_filter)
-        return found
+
+    def get(self, topic_filter: str, default: Any = None) -> Any:
+        """Those who subscribed to it, or the default where there are none."""
+        return self[topic_filter] or default
+
+    def __contains__(self, topic_filter: object) -> bool:
+        return topic_filter in self._filters()
 
     def _filters(self) -> dict[str, None]:
         return {
@@ -115,22 +127,41 @@ class RetainedView(Mapping[str, RetainedApplicationMessage]):
         return f"RetainedView({list(self)})"
 
 
+class OpenSocket:
+    """Where a Listener listens; `getsockname` tells the address as a socket does."""
+
+    def __init__(self, address: tuple[str, int] | str) -> None:
+        self._address = address
+
+    def getsockname(self) -> tuple[str, int] | str:
+        """Address and port, or the path of a Unix socket."""
+        return self._address
+
+
+class Instance:
+    """What listens, as far as programs asked aMQTT's for its sockets: the port that 0 became."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.sockets = tuple(OpenSocket(address) for address in listener.addresses)
+
+
 class Server:
     """A Listener as aMQTT shows it: its name, how many are connected through it, and how many may be."""
 
     def __init__(self, listener: Listener) -> None:
-        self.instance = listener
+        self._listener = listener
+        self.instance = Instance(listener)
         self.listener_name = listener.name
 
     @property
     def conn_count(self) -> int:
         """Network Connections that are open."""
-        return self.instance.open_connections
+        return self._listener.open_connections
 
     @property
     def max_connections(self) -> int:
         """Network Connections that may be; -1: no limit."""
-        return self.instance.settings.max_connections or -1
+        return self._listener.settings.max_connections or -1
 
     def __repr__(self) -> str:
         return f"Server({self.listener_name!r}, {self.conn_count} connections)"

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from websockets import Subprotocol
+from websockets.asyncio.server import ServerConnection, serve
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
+from amqtt.client import MQTTClient
 from amqtt.errors import BrokerError
 from amqtt.server.events import ClientDisconnected
 from amqtt.sessions.permissions import Permissions
@@ -253,3 +256,27 @@ async def test_tls_of_an_external_listener_is_not_ours() -> None:
     config = {"listeners": {"mine": {"type": "external", "ssl": "on", "certfile": "a", "keyfile": "b"}}}
     with pytest.raises(BrokerError, match="sees to their TLS"):
         await Broker(config).start()
+
+
+async def test_streams_and_websockets_are_handed_in_as_they_are() -> None:
+    async with Broker(CONFIG) as broker:
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await broker.stream_connected(reader, writer, "mine")
+
+        async def accept_websocket(websocket: ServerConnection) -> None:
+            await broker.ws_connected(websocket, "mine")
+
+        streams = await asyncio.start_server(accept, "127.0.0.1", 0)
+        websockets = await serve(accept_websocket, "127.0.0.1", 0, subprotocols=[Subprotocol("mqtt")])
+        for scheme, server in (("mqtt", streams), ("ws", websockets)):
+            port = next(iter(server.sockets)).getsockname()[1]
+            client = MQTTClient(scheme, config={"auto_reconnect": False})
+            await client.connect(f"{scheme}://127.0.0.1:{port}")
+            await client.subscribe([("a", 1)])
+            await client.publish("a", b"x", 1)
+            assert (await client.deliver_message()).data == b"x"
+            await client.disconnect()
+        for server in (streams, websockets):
+            server.close()
+            await server.wait_closed()

@@ -19,6 +19,7 @@ from amqtt.adapters import (
     WebSocketsWriter,
 )
 from amqtt.errors import CodecError, NoDataError, ZeroLengthReadError
+from amqtt.plugins import TopicMatcher
 from amqtt.session import Session
 from amqtt.utils import format_client_message, gen_client_id, import_string, read_yaml_config
 
@@ -171,3 +172,10 @@ async def test_the_end_of_a_web_socket_can_be_said() -> None:
     reader = WebSocketsReader(None)
     reader.feed_eof()
     assert await reader.read(1) == b""
+
+
+def test_a_plugin_can_ask_whether_filters_match_a_topic() -> None:
+    matcher = TopicMatcher()
+    assert matcher.are_topics_allowed("a/b", ["c", "a/+"])
+    assert not matcher.are_topics_allowed("a/b/c", ["c", "a/+", "a#"])
+    assert not matcher.is_topic_allowed("$SYS/x", "#")

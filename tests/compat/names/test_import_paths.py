@@ -80,8 +80,16 @@ NAMES = {
         "PingReqPacket", "PingRespPacket", "DisconnectPacket",
     ],
     "amqtt.mqtt.constants": ["QOS_0", "QOS_1", "QOS_2"],
-    "amqtt.mqtt.packet": ["MQTTPacket", "MQTTFixedHeader", "CONNECT", "PUBLISH", "DISCONNECT"],
-    "amqtt.mqtt.connect": ["ConnectPacket"],
+    "amqtt.mqtt.packet": [
+        "MQTTPacket", "MQTTFixedHeader", "MQTTVariableHeader", "MQTTPayload", "PacketIdVariableHeader",
+        "CONNECT", "PUBLISH", "DISCONNECT",
+    ],
+    "amqtt.mqtt.connect": ["ConnectPacket", "ConnectVariableHeader", "ConnectPayload"],
+    "amqtt.mqtt.protocol.broker_handler": ["BrokerProtocolHandler"],
+    "amqtt.plugins": ["TopicMatcher"],
+    "amqtt.scripts.broker_script": ["main"],
+    "amqtt.scripts.pub_script": ["main"],
+    "amqtt.scripts.sub_script": ["main"],
     "amqtt.mqtt.connack": ["ConnackPacket", "CONNECTION_ACCEPTED", "BAD_USERNAME_PASSWORD", "NOT_AUTHORIZED"],
     "amqtt.mqtt.publish": ["PublishPacket"],
     "amqtt.mqtt.puback": ["PubackPacket"],
@@ -136,4 +144,5 @@ def test_values_that_programs_compare_with_are_amqtts() -> None:
     assert dict(DEFAULT_PORTS) == {"tcp": 1883, "ws": 8883}
     assert EVENT_BROKER_CLIENT_CONNECTED == BrokerEvents.CLIENT_CONNECTED == "broker_client_connected"
     assert [action.value for action in Action] == ["subscribe", "publish", "receive"]
+    assert (Action["subscribe"], Action["publish"]) == (Action.SUBSCRIBE, Action.PUBLISH)
     assert errors.ConnectError().return_code is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from amqtt.broker import Broker
 from amqtt.compat.typed_config import BrokerConfig, ListenerConfig
 from amqtt.errors import BrokerError
+from amqtt.plugins.logging_amqtt import EventLoggerPlugin
 from support.raw_client import RawClient
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
@@ -262,3 +264,26 @@ def test_the_configuration_can_be_read_as_a_dictionary_and_by_attribute() -> Non
     config["my-plugin"]["some_key"] = 0
     assert given["my-plugin"] == {"some_key": [1, {"a-b": 2}]}
     assert config.listeners["test"].max_connections == 7
+
+
+async def test_the_port_that_0_became_is_where_it_was_in_amqtt() -> None:
+    async with Broker(LOOPBACK) as broker:
+        server = next(iter(broker._servers.values()))
+        assert [each.getsockname() for each in server.instance.sockets] == next(
+            iter(broker.listeners.values())
+        ).addresses
+
+
+async def test_the_log_says_when_the_broker_has_closed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "amqtt.broker")
+    broker = Broker(LOOPBACK)
+    await broker.shutdown()
+    assert "Broker closed" not in caplog.text
+    await broker.start()
+    await broker.shutdown()
+    assert [each.name for each in caplog.records if each.message == "Broker closed"] == ["amqtt.broker"]
+
+
+async def test_a_plugin_is_found_by_the_private_name_that_programs_took() -> None:
+    broker = Broker({**LOOPBACK, "plugins": [EventLoggerPlugin]})
+    assert [type(each) for each in broker.plugins_manager._plugins] == [EventLoggerPlugin]

@@ -196,8 +196,10 @@ async def test_subscriptions_are_a_live_view_by_topic_filter(
     assert subscriptions["a/#"] == [(session, 1), (another, 2)]
     assert dict(subscriptions) == {"a/#": [(session, 1), (another, 2)], "$share/g/b": [(another, 0)]}
     assert len(subscriptions) == len(broker._subscriptions) == 2
-    with pytest.raises(KeyError):
-        subscriptions["a/b"]
+    # As after an UNSUBSCRIBE in aMQTT: nobody, and no fault.
+    assert subscriptions["a/b"] == []
+    assert ("a/#" in subscriptions, "a/b" in subscriptions) == (True, False)
+    assert (subscriptions.get("a/b"), subscriptions.get("a/b", 3)) == (None, 3)
 
 
 async def test_retained_messages_are_a_live_view_by_topic(broker: Broker, reader: RawClient) -> None:

@@ -282,5 +282,8 @@ async def test_the_loggers_of_amqtt_log(start: Any, caplog: pytest.LogCaptureFix
     ])
     await running.connect("c")
     await running.broker.shutdown()
-    assert "'on_broker_client_connected' EVENT FIRED" in caplog.text
+    fired = [record for record in caplog.records if "FIRED" in record.msg]
+    levels = {record.getMessage().split("'")[1]: record.levelno for record in fired}
+    assert levels["on_broker_client_connected"] == levels["on_broker_client_disconnected"] == logging.INFO
+    assert levels["on_broker_post_start"] == logging.DEBUG
     assert "<-in--" in caplog.text

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Peer
 from amqtt.access.acl import AccessControlList, covers
@@ -15,9 +15,13 @@ from amqtt.access.password_file import NoUsers, PasswordFile
 from amqtt.access.policy import TopicRules
 from amqtt.access.taboo import TABOO, Taboo
 from amqtt.compat.contexts import Action, BaseContext
+from amqtt.compat.events import BrokerEvents
 from amqtt.compat.plugins.base import BaseAuthPlugin, BasePlugin, BaseTopicPlugin
 from amqtt.compat.session import Session
 from amqtt.config_file.values import switch
+
+TOLD_OF: Final = (BrokerEvents.CLIENT_CONNECTED, BrokerEvents.CLIENT_DISCONNECTED)
+"""The events that EventLoggerPlugin logs for everybody."""
 
 
 def _request(session: Session | None) -> ConnectRequest:
@@ -152,11 +156,12 @@ class BrokerSysPlugin(BasePlugin[BaseContext]):
 
 
 class EventLoggerPlugin(BasePlugin[BaseContext]):
-    """Logs the name of every event."""
+    """Logs the name of every event: at INFO which Clients come and go, at DEBUG the rest."""
 
     async def log_event(self, *args: Any, event_name: str = "", **kwargs: Any) -> None:
         """Log one."""
-        self.context.logger.info("### '%s' EVENT FIRED ###", event_name)
+        level = logging.INFO if event_name.removeprefix("on_") in TOLD_OF else logging.DEBUG
+        self.context.logger.log(level, "### '%s' EVENT FIRED ###", event_name)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("on_"):

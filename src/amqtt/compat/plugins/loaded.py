@@ -54,6 +54,11 @@ class LoadedPlugins:
         """A Plugin for each that is registered, and those that the configuration chose themselves."""
         return [_entry(each) for each in self.loaded]
 
+    @property
+    def _plugins(self) -> list[Any]:
+        """The same, by the name that programs took before there was another."""
+        return self.plugins
+
     def get_plugin(self, name: str) -> Any:
         """By the name of its entry point a Plugin, by the name of its class the plugin; None: no such one."""
         for each in self.loaded:
