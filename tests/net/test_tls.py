@@ -129,6 +129,19 @@ async def test_what_arrives_with_the_end_of_the_handshake_is_not_lost(site, auth
     assert state.peer.certificate is not None
 
 
+async def test_what_a_client_asked_before_its_end_is_still_answered(site, authority, tls):
+    """Its end comes in one piece with what an Authenticator must think about."""
+    port = await site.port(tls=tls())
+    _, writer = await echo(site, port, authority.client_context())
+    writer.write(b"ask")
+    writer.close()
+    state = site.server.states[0]
+    await site.server.until(lambda: site.server.question is not None)
+    site.server.question.set_result("yes")
+    await site.server.until(lambda: state.reason is not None)
+    assert state.answers == ["yes"]
+
+
 async def test_a_client_certificate_is_told_to_the_server(site, authority, tls):
     port = await site.port(tls=tls(cafile=authority.cafile, require_certificate=True))
     await echo(site, port, authority.client_context("device-7"))

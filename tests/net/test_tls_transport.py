@@ -53,6 +53,7 @@ class Above:
     def __init__(self) -> None:
         self.told: list[object] = []
         self.soon: list[object] = []
+        self.pauses: TlsTransport | None = None
         self.house = SimpleNamespace(
             buffer=memoryview(bytearray(4 * RECORD_SIZE)), records=memoryview(bytearray(4 * RECORD_SIZE)),
             loop=SimpleNamespace(call_soon=self.soon.append),
@@ -69,6 +70,8 @@ class Above:
 
     def buffer_updated(self, nbytes: int) -> None:
         self.told.append(bytes(self.house.buffer[:nbytes]))
+        if self.pauses is not None:
+            self.pauses.pause_reading()
 
     def eof_received(self) -> None:
         self.told.append("eof")
@@ -215,6 +218,22 @@ def test_bytes_that_wait_while_reading_is_paused_come_before_the_end(wire):
     wire.transport.resume_reading()
     wire.above.soon[0]()
     assert wire.above.told == [b"last", "eof"]
+
+
+def test_an_end_that_comes_with_bytes_that_pause_reading_waits_until_it_goes_on(wire):
+    """What these bytes are about is not done yet, and its end would make it undone."""
+    wire.above.pauses = wire.transport
+    wire.client.write(b"last")
+    with pytest.raises(ssl.SSLWantReadError):
+        wire.client.unwrap()
+    wire.pass_on()
+    assert wire.above.told == [b"last"]
+    wire.transport.eof_received()
+    assert wire.above.told == [b"last"]
+    wire.transport.resume_reading()
+    wire.above.soon[0]()
+    assert wire.above.told == [b"last", "eof"]
+    assert wire.beneath.calls == ["pause_reading", "resume_reading", "close"]
 
 
 def test_our_end_is_a_close_notify_and_what_arrives_then_is_dropped(wire):

@@ -115,7 +115,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._fail(failed)
             return
         self._send_records()
-        if self._ended:
+        if self._ended and self._reading:
             self._end()
 
     def _read(self) -> None:
@@ -217,7 +217,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._beneath.pause_reading()
 
     def resume_reading(self) -> None:
-        """Pass on again what arrives, and in a moment what did meanwhile."""
+        """Pass on again what arrives, and in a moment what did meanwhile: bytes, and that it was the end."""
         if not self._reading:
             self._reading = True
             self._beneath.resume_reading()
@@ -240,7 +240,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         return self._beneath.get_extra_info(name, default)
 
     def _read_on(self) -> None:
-        if self._reading and not self._ended and not self._beneath.is_closing():
+        if self._up and self._reading and not self._beneath.is_closing():
             self._advance()
 
     def _say_goodbye(self) -> None:
