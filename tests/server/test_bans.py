@@ -97,3 +97,26 @@ def test_other_limits_count_from_then_on_and_who_is_banned_stays_so() -> None:
     assert bans.refusal(peer, packet, 0.0)[1] == "maximum_failed_logins"
     assert bans.refusal(peer, packet, 0.0)[1] == "maximum_connection_rate"
     assert not bans.failed(Peer("192.0.2.2"), packet, None, 0.0)
+
+
+def test_whoever_guesses_with_very_long_names_does_not_fill_the_memory() -> None:
+    bans = Bans(Limits(maximum_failed_logins=2, maximum_reconnections=2))
+    peer = Peer("192.0.2.1")
+    for number in range(20):
+        packet = Connect(f"{number}" * 60_000, username=f"{number}" * 60_000)
+        bans.failed(peer, packet, None, 0.0)
+        bans.failed(peer, packet, f"other {number}" * 10_000, 0.0)
+        bans.accepted(peer, Connect(packet.client_id), None, 0.0)
+    kept = [name for strikes in (bans.logins, bans.reconnections) for _, name in strikes._records]
+    assert len(kept) == 60
+    assert max(map(len, kept)) < 1_000
+
+
+def test_very_long_names_are_banned_like_others_and_are_not_each_other() -> None:
+    bans = Bans(Limits(maximum_failed_logins=2))
+    peer = Peer("192.0.2.1")
+    packet, other = (Connect("c", username="u" * 60_000 + end) for end in "ab")
+    assert not bans.failed(peer, packet, None, 0.0)
+    assert bans.failed(peer, packet, None, 0.0)
+    assert bans.refusal(peer, packet, 0.0)[1] == "maximum_failed_logins"
+    assert bans.refusal(peer, other, 0.0) == (0, "")

@@ -1,5 +1,7 @@
 """What was exceeded is counted always, and told seldom."""
 
+from sys import getsizeof
+
 from amqtt.server.events import LimitExceeded
 from amqtt.server.exceeded import EACH_PERIOD, MAXIMUM_REMEMBERED, QUIET, Exceeded
 from support.bench_server import Bench
@@ -25,6 +27,13 @@ def test_a_crowd_of_clients_is_told_of_so_often_a_minute_and_remembered_within_b
     assert excess.note("b", "1", 0.0)
     assert excess.note("a", "another", QUIET)
     assert excess.counts["a"] == crowd + 1
+
+
+def test_what_is_remembered_of_who_was_told_of_is_small_however_long_its_name_is() -> None:
+    excess = Exceeded()
+    for number in range(10 * EACH_PERIOD):
+        assert excess.note("maximum_client_id_length", f"{number}" * 10_000, number // EACH_PERIOD * QUIET)
+    assert sum(getsizeof(part) for key in excess._told for part in key) < 200 * len(excess._told)
 
 
 def test_an_event_tells_which_limit_whose_client_and_from_where() -> None:

@@ -17,9 +17,12 @@ from amqtt.wire.reasons import ReasonCode
 WINDOW: Final = 60.0
 """Seconds in which failed logins, or reconnections, are counted together."""
 MAXIMUM_REMEMBERED: Final = 10_000
-"""Addresses, and (address, name) pairs, remembered: some 2 MB. With more, the oldest are forgotten."""
+"""Addresses, and (address, name) pairs, remembered: 4 MB at most. With more, the oldest are forgotten."""
 KEPT: Final = MAXIMUM_REMEMBERED * 3 // 4
 """How many of them stay when there is no room."""
+LONGEST_NAME: Final = 64
+"""Characters of a name that is remembered as it is. A user name may have 65,535 bytes, and whoever guesses
+chooses it: it must not be him who says how much is remembered."""
 _IPV6_SITE: Final = 64
 """Bits. Whoever has one IPv6 address mostly has all that begin with the same 64 bits."""
 
@@ -108,16 +111,15 @@ class Bans:
         address = site(peer)
         if self._limits.maximum_connection_rate and not self._meter(address, now).take(now):
             return ReasonCode.CONNECTION_RATE_EXCEEDED, "maximum_connection_rate"
-        if self.logins.is_banned((address, claim(packet)), now):
+        if self.logins.is_banned(party(address, claim(packet)), now):
             return ReasonCode.BANNED, "maximum_failed_logins"
-        reconnection = (address, packet.client_id)
-        if packet.client_id and self.reconnections.is_banned(reconnection, now):
+        if packet.client_id and self.reconnections.is_banned(party(address, packet.client_id), now):
             return ReasonCode.BANNED, "maximum_reconnections"
         return 0, ""
 
     def bars(self, peer: Peer, user: str, now: float) -> bool:
         """Whether somebody who said only after his CONNECT who he is may not go on."""
-        return self.logins.is_banned((site(peer), user), now)
+        return self.logins.is_banned(party(site(peer), user), now)
 
     def failed(self, peer: Peer, packet: Connect, user: str | None, now: float) -> bool:
         """Somebody was refused for who he is; whether he is banned from now on.
@@ -125,13 +127,13 @@ class Bans:
         `user` is who he said he is while he authenticated himself, None: it is in his CONNECT.
         """
         stated = user or claim(packet)
-        return stated != "" and self.logins.strike((site(peer), stated), now)
+        return stated != "" and self.logins.strike(party(site(peer), stated), now)
 
     def accepted(self, peer: Peer, packet: Connect, user: str | None, now: float) -> bool:
         """Somebody came in; whether he is banned from now on for coming again and again."""
         address = site(peer)
-        self.logins.forgive((address, user or claim(packet)))
-        return self.reconnections.strike((address, packet.client_id), now)
+        self.logins.forgive(party(address, user or claim(packet)))
+        return self.reconnections.strike(party(address, packet.client_id), now)
 
     def _meter(self, address: str, now: float) -> Meter:
         meter = self._meters.get(address)
@@ -152,6 +154,11 @@ def site(peer: Peer) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return f"{int(address) >> _IPV6_SITE:x}::/{_IPV6_SITE}"
+
+
+def party(address: str, name: str) -> tuple[str, str]:
+    """Whom it is counted for: this name from there. A long one is remembered by its hash."""
+    return address, name if len(name) <= LONGEST_NAME else f"\0{hash(name):x}"
 
 
 def claim(packet: Connect) -> str:

@@ -18,14 +18,14 @@ class Exceeded:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self._told: dict[tuple[str, str], float] = {}
+        self._told: dict[tuple[str, int], float] = {}
         self._told_in_period: dict[str, int] = {}
         self._period_ends = 0.0
 
     def note(self, limit: str, client_id: str, now: float) -> bool:
         """Count it; whether it is time to tell somebody."""
         self.counts[limit] = self.counts.get(limit, 0) + 1
-        key = (limit, client_id)
+        key = (limit, hash(client_id))  # not itself: it may be as long as a CONNECT
         told = self._told.get(key)
         if told is not None and now < told + QUIET:
             return False
