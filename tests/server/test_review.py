@@ -165,3 +165,34 @@ def _accepted(permissions: Permissions) -> object:
     from amqtt.abc import Accepted
 
     return Accepted(permissions)
+
+
+def _end(bench: Bench, client_id: str) -> None:
+    """The program has the rules changed, for a message that it was sent: this user is gone."""
+    review(bench, {client_id: None})
+
+
+def test_of_what_arrived_together_nothing_more_is_acted_on_when_its_client_has_left() -> None:
+    bench = Bench()
+    witness = bench.connected("witness")
+    witness.subscribe("reload", 1)
+    witness.subscribe("more/#", 1)
+    bench.server.subscribe("reload", 0, lambda message, qos: _end(bench, "a"))
+    client = bench.connected("a", MQTT_3_1_1)
+    topics_sent = ["more/1", "reload", "more/2", "more/3"]
+    client.send(*[Publish(topic, b"x", 1, packet_id=at + 1) for at, topic in enumerate(topics_sent)])
+    assert client.closed
+    assert topics(witness) == ["more/1", "reload"]
+
+
+def test_a_session_that_ends_while_a_message_is_on_its_way_to_it_keeps_nothing_of_it() -> None:
+    bench = Bench()
+    bench.server.subscribe("t", 0, lambda message, qos: _end(bench, "away"))
+    away = come(bench, "away")
+    away.subscribe("t", 1)
+    away.send(Disconnect())
+    bench.connected("publisher").publish("t", b"x", 1)
+    counters = bench.server.counters
+    assert (counters.queued_messages, counters.queued_bytes, counters.held_bytes) == (0, 0, 0)
+    assert counters.dropped_full == 1
+    assert bench.server.realm.excess.counts == {}

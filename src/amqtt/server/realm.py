@@ -157,6 +157,9 @@ class Realm:
                 session, group, [*session.inflight.take_group(group), *session.backlog.take_group(group)]
             )
         session.discard()
+        # A Message may be on its way to it, when whoever was given that before has it end: it gets no place.
+        session.backlog.maximum_messages = 0
+        session.on_full = None
         self.sessions.pop(client_id, None)
 
     def _pass_back(self, session: Session, group: SharedGroup, given: list[Outgoing]) -> None:

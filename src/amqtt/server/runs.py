@@ -53,7 +53,7 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
         others = _welcome(realm, session, topics[at])
         if others is not targets and (others is None or targets is None or not same_targets(others, targets)):
             _publish_pieces(realm, state, run, run.take(at), targets)
-            if realm.line.is_over:
+            if state.closed or realm.line.is_over:
                 return
             targets = others
     _publish_pieces(realm, state, run, run.take(len(topics)), targets)
@@ -96,6 +96,8 @@ def _publish_pieces(
     pieces = pieces_of(part, max(1, DELIVERIES // len(targets)))
     for at, piece in enumerate(pieces):
         _publish_part(realm, state, piece, targets)
+        if state.closed:
+            return
         if realm.line.is_over:
             run.put_back(pieces[at + 1 :])
             return
