@@ -699,3 +699,11 @@ def test_a_client_whose_own_acknowledgements_filled_its_link_is_sent_what_waits_
     received = busy.received()
     assert [type(packet) for packet in received] == [Puback] * 10 + [Publish]
     assert bench.faults == []
+
+
+def test_the_will_of_a_user_who_may_not_come_any_more_leaves_the_disk(bench: DurableBench) -> None:
+    bench.connected("c", will=WillFields("w", b"x"), **LASTING)
+    assert len(bench.kept_copy().wills) == 1
+    bench.server.review(lambda session: None)
+    bench.commit()
+    assert len(bench.kept_copy()) == 0

@@ -38,6 +38,7 @@ def review(realm: Realm, permissions_of: Callable[[Session], Permissions | None]
 def _end(realm: Realm, session: Session) -> int:
     """End it, and its Network Connection if there is one: how many of these."""
     session.will = None
+    realm.keep_will(session)
     state = realm.connected.get(session.client_id)
     if state is not None:
         close(realm, state, ReasonCode.NOT_AUTHORIZED, "the user may not connect any more")
