@@ -44,12 +44,26 @@ class FailsToPrepare(Permissions):
         raise RuntimeError("prepare_subscribe")
 
 
+class AnswersInstead(Permissions):
+    """Grants everything, and says so where it is asked what is to be awaited."""
+
+    asks = True
+
+    def prepare_publish(self, topic: str) -> None:
+        return True  # type: ignore[return-value]
+
+    def prepare_subscribe(self, topic_filters: Sequence[str]) -> None:
+        return True  # type: ignore[return-value]
+
+
 class ByUserName(Authenticator):
     """The user name says at which question the Permissions fail; none: they do not."""
 
     def authenticate(self, request: ConnectRequest) -> Answer:
         if request.username == "prepare":
             return Accepted(FailsToPrepare())
+        if request.username == "answers":
+            return Accepted(AnswersInstead())
         return Accepted(Permissions() if request.username is None else Failing(request.username))
 
 
@@ -98,3 +112,11 @@ def test_what_cannot_be_found_out_is_asked_about_all_the_same(bench: Bench) -> N
     client.publish("a", b"x", 1)
     assert {type(packet) for packet in client.received()} == {Publish, Puback}
     assert [str(fault) for fault in bench.faults] == ["prepare_subscribe", "prepare_publish"]
+
+
+def test_what_cannot_be_awaited_is_told_of_and_not_waited_for(bench: Bench) -> None:
+    client = bench.connected("client", username="answers")
+    assert client.subscribe("a", 1) == 1
+    client.publish("a", b"x", 1)
+    assert {type(packet) for packet in client.received()} == {Publish, Puback}
+    assert [type(fault) for fault in bench.faults] == [TypeError] * 2

@@ -44,7 +44,7 @@ class ContainedPermissions(Permissions):
     def prepare_publish(self, topic: str) -> Awaitable[object] | None:
         """What the plugin wants to wait for; nothing, if it fails."""
         try:
-            return self.inner.prepare_publish(topic)
+            return self._awaitable(self.inner.prepare_publish(topic))
         except Exception as fault:
             self._failed(fault)
             return None
@@ -52,10 +52,16 @@ class ContainedPermissions(Permissions):
     def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
         """What the plugin wants to wait for; nothing, if it fails."""
         try:
-            return self.inner.prepare_subscribe(topic_filters)
+            return self._awaitable(self.inner.prepare_subscribe(topic_filters))
         except Exception as fault:
             self._failed(fault)
             return None
+
+    def _awaitable(self, question: object) -> Awaitable[object] | None:
+        if question is None or isinstance(question, Awaitable):
+            return question
+        self._failed(TypeError(f"what must be waited for is no awaitable but {type(question).__name__}"))
+        return None
 
     def _failed(self, fault: Exception) -> None:
         self._events.tell(Fault("Permissions", fault))
