@@ -79,6 +79,16 @@ def test_an_acknowledgement_that_waits_for_the_disk_is_under_way(bench: DurableB
     assert not bench.server.is_busy
 
 
+def test_a_message_that_has_come_and_stands_in_line_is_under_way() -> None:
+    bench = Bench(maximum_publish_rate=1)
+    client = bench.connected("c")
+    client.send(*[Publish("t", b"x", 1, packet_id=number) for number in (1, 2)])
+    assert bench.server.is_busy
+    bench.pass_time(2)
+    assert not bench.server.is_busy
+    assert [type(packet) for packet in client.received()] == [Puback] * 2
+
+
 def test_what_waits_for_a_client_that_is_away_is_not_under_way(bench: DurableBench) -> None:
     client = bench.connected("away", **LASTING)
     client.subscribe("t", 1)

@@ -546,7 +546,7 @@ class Server:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a Client that is connected owes us an acknowledgement or is owed one, or messages wait."""
+        """Whether something is under way between it and a connected Client: see `under_way`."""
         return under_way(self.realm)
 
     def take_no_messages(self) -> None:

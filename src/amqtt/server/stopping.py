@@ -15,7 +15,10 @@ WILLS_ON_SHUTDOWN: Final = (FIRE, DEFER, DROP)
 
 
 def under_way(realm: Realm) -> bool:
-    """Whether a connected Client owes us an acknowledgement or is owed one, or messages wait for it."""
+    """Whether something is under way between a connected Client and this Server.
+
+    One owes the other an acknowledgement, or something waits: for the Client, or of it in the line.
+    """
     return any(_is_busy(state) for state in realm.connected.values())
 
 
@@ -24,8 +27,8 @@ def _is_busy(state: ConnectionState) -> bool:
     if session is None:
         return False
     return bool(
-        session.inflight.entries or session.received or state.link.owes or session.owes_retained
-        or len(session.backlog)
+        session.inflight or session.received or state.link.owes or session.owes_retained
+        or session.backlog or state.waiting or state.held
     )
 
 
