@@ -271,7 +271,7 @@ def test_packets_that_are_promised_together_count_each_and_leave_as_one(journal:
     wire = Wire()
     journal.retain("t", message())
     journal.promise(wire.link, b"PUBACK 1 PUBACK 2 PUBACK 3", 3)
-    wire.link.follow_run(b"PUBACK 4 PUBACK 5", 2)
+    wire.link.follow(b"PUBACK 4 PUBACK 5", 2)
     assert wire.link.owes == 5
     assert wire.end_turn() == []
     journal.committed(journal.take().number)

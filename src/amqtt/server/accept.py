@@ -11,6 +11,7 @@ from amqtt.server.publish import is_ahead_of_disk
 from amqtt.server.realm import Realm
 from amqtt.server.state import CONNECTED, ConnectionState
 from amqtt.sessions.aliases import IncomingAliases, OutgoingAliases
+from amqtt.sessions.journal import changes_of
 from amqtt.sessions.permissions import Permissions, may_publish
 from amqtt.sessions.session import Session
 from amqtt.sessions.will import Will
@@ -50,7 +51,7 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     if _connack(state, False, properties) is None:
         refuse(realm, state, ReasonCode.PACKET_TOO_LARGE, "the CONNACK exceeds the Maximum Packet Size")
         return
-    changes = 0 if journal is None else journal.changes
+    changes = changes_of(journal)
     _take_over(realm, packet)
     session, present = _session(realm, packet, permissions)
     hand_over(realm, session, permissions)

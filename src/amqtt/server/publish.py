@@ -10,7 +10,7 @@ from amqtt.server.reserved import strip_reserved
 from amqtt.server.router import SYS
 from amqtt.server.state import ConnectionState
 from amqtt.server.wills import is_utf8
-from amqtt.sessions.journal import Journal
+from amqtt.sessions.journal import NOTHING_YET, Journal, answer, changes_of
 from amqtt.sessions.session import Session
 from amqtt.topics.shared import SharedGroup
 from amqtt.wire.encoder import encode
@@ -29,8 +29,6 @@ from amqtt.wire.packets import (
 from amqtt.wire.primitives import BYTE_PAIRS
 from amqtt.wire.reasons import ReasonCode
 
-NOTHING_YET: Final = -1
-"""What the Journal had changed before everything that it ever noted."""
 PUBACK_SUCCESS: Final = b"\x40\x02"
 PUBREC_SUCCESS: Final = b"\x50\x02"
 PUBCOMP_SUCCESS: Final = b"\x70\x02"
@@ -47,7 +45,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     if packet.qos == 2:
         if packet.packet_id in session.received:
             # What the first PUBREC waits for, this one waits for, too.
-            answer(realm, state, PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id], NOTHING_YET)
+            answer(realm.journal, state.link, PUBREC_SUCCESS + BYTE_PAIRS[packet.packet_id], NOTHING_YET)
             return
         _check_quota(realm, state, session)
     if packet.retain and not realm.limits.retain_available:
@@ -63,7 +61,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     if journal is not None and journal.failing and needs_store(realm, session, packet, topic):
         _cannot_keep(realm, state, packet)
         return
-    changes = NOTHING_YET if journal is None else journal.changes
+    changes = changes_of(journal)
     link = state.link
     before = len(link.chunks)
     message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
@@ -194,7 +192,7 @@ def refused(realm: Realm, state: ConnectionState, packet: Publish, reason_code: 
             raise ProtocolError("the payload is not UTF-8", reason_code)
         return
     if state.version != MQTT_5:
-        _accepted(realm, state, session, packet, 1, changes_of(realm))
+        _accepted(realm, state, session, packet, 1, changes_of(realm.journal))
     elif packet.qos == 1:
         state.link.follow(encode(Puback(packet.packet_id, reason_code), MQTT_5))
     else:
@@ -217,26 +215,10 @@ def _accepted(
     if not matched and state.version == MQTT_5:
         none = ReasonCode.NO_MATCHING_SUBSCRIBERS
         unwanted = Puback(packet_id, none) if packet.qos == 1 else Pubrec(packet_id, none)
-        answer(realm, state, encode(unwanted, MQTT_5), changes)
+        answer(realm.journal, state.link, encode(unwanted, MQTT_5), changes)
         return
     head = PUBACK_SUCCESS if packet.qos == 1 else PUBREC_SUCCESS
-    answer(realm, state, head + BYTE_PAIRS[packet_id], changes)
-
-
-def changes_of(realm: Realm) -> int:
-    """What the Journal has noted so far; compare it later to see whether there is more."""
-    return NOTHING_YET if realm.journal is None else realm.journal.changes
-
-
-def answer(realm: Realm, state: ConnectionState, packet: bytes, changes: int) -> None:
-    """Acknowledge: at once, or when what the Journal noted since `changes` is durable."""
-    journal = realm.journal
-    if journal is None:
-        state.link.send(packet)
-    elif journal.changes == changes:
-        state.link.follow(packet)
-    else:
-        journal.promise(state.link, packet)
+    answer(realm.journal, state.link, head + BYTE_PAIRS[packet_id], changes)
 
 
 def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
@@ -248,7 +230,7 @@ def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:
 
 def released(realm: Realm, state: ConnectionState, session: Session, packet_id: int) -> None:
     """The Client has released this Packet Identifier [MQTT-4.3.3-11]."""
-    changes = changes_of(realm)
+    changes = changes_of(realm.journal)
     if packet_id in session.received:
         session.received.discard(packet_id)
         session.counters.inflight_in -= 1
@@ -257,7 +239,7 @@ def released(realm: Realm, state: ConnectionState, session: Session, packet_id: 
     elif state.version == MQTT_5:
         state.link.follow(encode(Pubcomp(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND), MQTT_5))
         return
-    answer(realm, state, PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id], changes)
+    answer(realm.journal, state.link, PUBCOMP_SUCCESS + BYTE_PAIRS[packet_id], changes)
 
 
 def puback(realm: Realm, state: ConnectionState, packet: Puback) -> None:

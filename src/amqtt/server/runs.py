@@ -7,8 +7,6 @@ from amqtt.server.publish import (
     PUBACK_SUCCESS,
     PUBCOMP_SUCCESS,
     PUBREC_SUCCESS,
-    answer,
-    changes_of,
     press,
     publish,
     refused,
@@ -16,6 +14,7 @@ from amqtt.server.publish import (
 )
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
+from amqtt.sessions.journal import answer, changes_of
 from amqtt.sessions.session import Session
 from amqtt.topics.subscriptions import Target, same_targets
 from amqtt.wire.packets import MQTT_5, PUBREL, AcknowledgementRun, PublishRun
@@ -115,7 +114,7 @@ def _publish_part(
             refused(realm, state, packet, ReasonCode.NOT_AUTHORIZED)
         return
     journal = realm.journal
-    changes = changes_of(realm)
+    changes = changes_of(journal)
     link = state.link
     before = len(link.chunks)
     realm.router.route_run(MessageRun(part, state.version, session.client_id), targets)
@@ -139,23 +138,12 @@ def _accepted_run(
         session.counters.inflight_in += part.count
     head = PUBACK_SUCCESS if part.qos == 1 else PUBREC_SUCCESS
     if matched or state.version != MQTT_5:
-        _answer_run(realm, state, head, part.first_id, part.count, changes)
+        packets = acknowledgement_run(head, part.first_id, part.count)
+        answer(realm.journal, state.link, packets, changes, part.count)
         return
     head = SINGLE_BYTES[head[0]] + b"\x03"
     for identifier in BYTE_PAIRS[part.first_id : part.first_id + part.count]:
-        answer(realm, state, head + identifier + NO_MATCHING_SUBSCRIBERS, changes)
-
-
-def _answer_run(
-    realm: Realm, state: ConnectionState, head: bytes, first_id: int, count: int, changes: int
-) -> None:
-    """Acknowledge so many Packet Identifiers in a row: at once, or when what was noted since is durable."""
-    journal = realm.journal
-    packets = acknowledgement_run(head, first_id, count)
-    if journal is not None and journal.changes != changes:
-        journal.promise(state.link, packets, count)
-    else:
-        state.link.follow_run(packets, count)
+        answer(realm.journal, state.link, head + identifier + NO_MATCHING_SUBSCRIBERS, changes)
 
 
 def acknowledgements(realm: Realm, state: ConnectionState, run: AcknowledgementRun) -> None:
@@ -183,4 +171,4 @@ def _released_run(
         return
     received.difference_update(identifiers)
     session.counters.inflight_in -= run.count
-    _answer_run(realm, state, PUBCOMP_SUCCESS, run.first_id, run.count, changes_of(realm))
+    state.link.follow(acknowledgement_run(PUBCOMP_SUCCESS, run.first_id, run.count), run.count)

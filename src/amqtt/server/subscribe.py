@@ -6,6 +6,7 @@ from amqtt.server.events import ClientSubscribed, ClientUnsubscribed
 from amqtt.server.limits import Limits
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
+from amqtt.sessions.journal import answer, changes_of
 from amqtt.sessions.session import RetainedDelivery, Session
 from amqtt.topics.names import (
     shared_fault,
@@ -37,7 +38,7 @@ def subscribe(realm: Realm, state: ConnectionState, packet: Subscribe) -> None:
         check(realm, request)
         if state.version == MQTT_5:
             _check_supported(realm, request)
-    changes = 0 if session.journal is None else session.journal.changes
+    changes = changes_of(session.journal)
     reason_codes = [grant(realm, session, request, identifier) for request in packet.requests]
     if state.version == MQTT_3_1:
         # It has no word for a refusal, and asks for a positive acknowledgement all the same.
@@ -68,11 +69,7 @@ def _answer(state: ConnectionState, session: Session, packet: Suback | Unsuback,
     encoded = encode(packet, state.version)
     if len(encoded) > state.maximum_packet_size:
         raise ProtocolError("the answer is larger than Maximum Packet Size", ReasonCode.PACKET_TOO_LARGE)
-    journal = session.journal
-    if journal is not None and journal.changes != changes:
-        journal.promise(state.link, encoded)
-    else:
-        state.link.follow(encoded)
+    answer(session.journal, state.link, encoded, changes)
 
 
 def _identifier(realm: Realm, packet: Subscribe) -> int:
@@ -204,7 +201,7 @@ def unsubscribe(realm: Realm, state: ConnectionState, packet: Unsubscribe) -> No
     assert session is not None
     for topic_filter in packet.topic_filters:
         _check_filter(realm, topic_filter)
-    changes = 0 if session.journal is None else session.journal.changes
+    changes = changes_of(session.journal)
     reason_codes = [_end(realm, session, topic_filter) for topic_filter in packet.topic_filters]
     _answer(state, session, Unsuback(packet.packet_id, reason_codes), changes)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from amqtt.sessions.link import Link
     from amqtt.sessions.session import Session
 
+NOTHING_YET: Final = -1
+"""What a Journal had changed before everything that it ever noted."""
 MAXIMUM_UNWRITTEN_RECORDS: Final = 65_536
 """Changes that may wait for the disk: half a second of work for a good one."""
 MAXIMUM_UNWRITTEN_BYTES: Final = 64 * 1024 * 1024
@@ -343,7 +345,7 @@ class Journal:
     def promise(self, link: "Link", packets: bytes, count: int = 1) -> None:
         """Send `count` packets on this Link when all that was noted so far is durable."""
         if self.is_settled:
-            link.follow_run(packets, count)
+            link.follow(packets, count)
             return
         link.promise(self.batch if self.has_news else self.batch - 1, packets, count)
         self._hold(link)
@@ -373,6 +375,19 @@ class Journal:
         if not link.held:
             link.held = True
             self._held.append(link)
+
+
+def changes_of(journal: Journal | None) -> int:
+    """What it has noted so far: see `answer`."""
+    return NOTHING_YET if journal is None else journal.changes
+
+
+def answer(journal: Journal | None, link: "Link", packets: bytes, changes: int, count: int = 1) -> None:
+    """Send `count` acknowledgements: at once, or when what the Journal noted since `changes` is durable."""
+    if journal is not None and journal.changes != changes:
+        journal.promise(link, packets, count)
+    else:
+        link.follow(packets, count)
 
 
 def stored_entry(outgoing: "Outgoing") -> StoredEntry:

@@ -183,15 +183,8 @@ class Link:
             self.turn.congested = self
             self.full = self.size + self._promises_size > self.maximum
 
-    def follow(self, packet: bytes) -> None:
-        """Send it now, but not before what was promised before [MQTT-4.6.0-2] [MQTT-4.6.0-3]."""
-        if self._promises is None:
-            self.send(packet)
-        else:
-            self.promise(0, packet)
-
-    def follow_run(self, packets: bytes, count: int) -> None:
-        """The same with `count` packets."""
+    def follow(self, packets: bytes, count: int = 1) -> None:
+        """Send `count` packets now, but not before what was promised before [MQTT-4.6.0-2] [MQTT-4.6.0-3]."""
         if self._promises is None:
             self.send_run(packets, count)
         else:
