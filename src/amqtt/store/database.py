@@ -100,37 +100,37 @@ class Database:
     def _begin(self) -> Batch:
         """Open the file, a new one twice: SQLite deletes the log of an empty one."""
         make_private(self.file)
-        if not self.file.stat().st_size:
-            self._read()
-            self._let_go()
-        prepare_log(self.file, self._log_size)
-        return self._read()
-
-    def _read(self) -> Batch:
         try:
-            connection = self._connection = connect(self.file)
-            self._settle(connection)
-            _check_schema(connection)
-            self._check(connection)
-            kept, damaged = read_rows(connection)
-            batches, damaged_batches = read_batches(connection)
-            self._set_aside(connection, damaged + damaged_batches)
-            self._put_back(connection, batches, damaged_batches)
-            self._written = WrittenBatches(self._most_garbage)
-            self._written.restore(batches, kept)
-            kept.entries = dict(sorted(kept.entries.items()))
-            lost = strays(kept)
-            if len(lost):
-                self.write(lost)
+            if not self.file.stat().st_size:
+                self._settle()
+                self._let_go()
+            prepare_log(self.file, self._log_size)
+            return self._read(self._settle())
         except sqlite3.Error as fault:
             raise explained(self.file, fault) from fault
         except UnicodeDecodeError as fault:  # SQLite quotes what it cannot read
             raise Unreadable("its schema is no text") from fault
+
+    def _read(self, connection: sqlite3.Connection) -> Batch:
+        """All that can be understood; what cannot is set aside."""
+        _check_schema(connection)
+        self._check(connection)
+        kept, damaged = read_rows(connection)
+        batches, damaged_batches = read_batches(connection)
+        self._set_aside(connection, damaged + damaged_batches)
+        self._put_back(connection, batches, damaged_batches)
+        self._written = WrittenBatches(self._most_garbage)
+        self._written.restore(batches, kept)
+        kept.entries = dict(sorted(kept.entries.items()))
+        lost = strays(kept)
+        if len(lost):
+            self.write(lost)
         fold(kept, lost)
         return kept
 
-    def _settle(self, connection: sqlite3.Connection) -> None:
-        """Lock the file, choose how it is written, and make its tables what this version needs."""
+    def _settle(self) -> sqlite3.Connection:
+        """Connect, lock the file, choose how it is written, and make its tables what this version needs."""
+        connection = self._connection = connect(self.file)
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -153,6 +153,7 @@ class Database:
         for number, script in enumerate(steps[version:], version + 1):
             _migrate(connection, number, script)
         connection.execute("COMMIT")
+        return connection
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """The version of the tables: the row with a checksum counts, where there is one."""
