@@ -1,25 +1,25 @@
-"""The SQLite file: opening it safely, reading what it holds, writing Batches. It blocks: give it a thread."""
+"""The SQLite file: opening it safely, mending it, writing Batches. It blocks: give it a thread."""
 
-import errno
 import logging
-import os
 import sqlite3
 import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from amqtt.errors import StoreError, StoreUnavailableError
 from amqtt.sessions.journal import Batch
 from amqtt.store.consistency import strays
+from amqtt.store.files import make_directory, make_private, prepare_log, put_aside
 from amqtt.store.lock import FileLock
 from amqtt.store.memory import fold
-from amqtt.store.records import Records, packed, unpacked
-from amqtt.store.rows import LAST_NUMBER, TABLES, DamagedRow, Row, checksum, take_row
+from amqtt.store.reading import Damage, PackedRow, connect, read_batches, read_rows, salvaged
+from amqtt.store.records import packed, unpacked
+from amqtt.store.rows import checksum
 from amqtt.store.schema import migrations
 from amqtt.store.statements import KEYS, write_draft
-from amqtt.store.written import LONGEST_SPAN, MOST_GARBAGE, Draft, Packed, WrittenBatches
+from amqtt.store.written import MOST_GARBAGE, Draft, Packed, WrittenBatches
 
 logger = logging.getLogger("amqtt.store")
 
@@ -38,11 +38,6 @@ the transaction that gets it there. That commit takes the longer the more there 
 for it: 1600 pages took 19 ms, 400 took 8, 100 took 3.5 and came too often (measured)."""
 DAMAGED_ROWS_NAMED: Final = 10
 """Log lines about single rows; what comes after is counted."""
-
-Damage: TypeAlias = tuple[str, Row, str]
-"""A table, a row of it, and what is wrong with that."""
-PackedRow: TypeAlias = tuple[int, Records, int]
-"""The number of a row of `batches`, what is in it, and its size in bytes."""
 
 
 class Unreadable(Exception):
@@ -274,99 +269,6 @@ class Database:
             connection.close()
 
 
-def connect(file: Path) -> sqlite3.Connection:
-    """A connection whose transactions are ours to begin, and whose text may be damaged."""
-    connection = sqlite3.connect(file, timeout=0, isolation_level=None, check_same_thread=False)
-    connection.text_factory = _text
-    return connection
-
-
-def _text(found: bytes) -> str:
-    return found.decode("utf-8", "surrogateescape")
-
-
-def read_rows(connection: sqlite3.Connection) -> tuple[Batch, list[Damage]]:
-    """All rows that can be understood; and the others, each with its table and what is wrong with it."""
-    kept = Batch()
-    damaged: list[Damage] = []
-    for table in TABLES:
-        for row in connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(KEYS[table])}"):  # noqa: S608
-            _take(table, row, kept, damaged)
-    return kept, damaged
-
-
-def read_batches(connection: sqlite3.Connection) -> tuple[list[PackedRow], list[Damage]]:
-    """What can be understood of the rows of `batches`; and those of which that is not all."""
-    found: list[PackedRow] = []
-    damaged: list[Damage] = []
-    last = 0
-    for number, pack in connection.execute("SELECT number, records FROM batches ORDER BY number"):
-        records, fault = unpacked(pack)
-        if not 1 <= number <= LAST_NUMBER:
-            records, fault = Records(), "its number is out of range"
-        if (records.messages or records.entries) and (records.gone_messages or records.gone_entries):
-            records, fault = Records(), "it has records of both kinds"
-        elif records.messages or records.entries:
-            begin, end = records.span
-            if begin <= last or end - begin >= LONGEST_SPAN:
-                records, fault = Records(), "its numbers are not those of one Batch"
-            else:
-                last = end
-        if len(records):
-            found.append((number, records, len(pack)))
-        if fault:
-            damaged.append(("batches", (number, pack), fault))
-    return found, damaged
-
-
-def _take(table: str, row: Row, kept: Batch, damaged: list[Damage]) -> None:
-    try:
-        take_row(table, row, kept)
-    except DamagedRow as fault:
-        damaged.append((table, row, str(fault)))
-
-
-def salvaged(file: Path) -> Batch:
-    """What can be read of a damaged file: of each table its rows from both ends to where it is broken."""
-    kept = Batch()
-    unread: list[Damage] = []
-    batches: dict[int, Records] = {}
-    try:
-        with closing(connect(file)) as connection:
-            connection.execute("PRAGMA writable_schema = ON")  # it then passes over what it cannot read
-            for table in TABLES:
-                for direction in ("ASC", "DESC"):
-                    order = ", ".join(f"{name} {direction}" for name in KEYS[table])
-                    _salvage(connection, f"SELECT * FROM {table} ORDER BY {order}", table, kept, unread)  # noqa: S608
-            for direction in ("ASC", "DESC"):
-                query = f"SELECT number, records FROM batches ORDER BY number {direction}"  # noqa: S608
-                _salvage_batches(connection, query, batches)
-    except (sqlite3.Error, OSError, UnicodeDecodeError) as fault:
-        logger.error("Nothing more can be read of %s: %s", file, fault)
-    WrittenBatches().restore([(number, records, 0) for number, records in sorted(batches.items())], kept)
-    kept.entries = dict(sorted(kept.entries.items()))
-    return kept
-
-
-def _salvage(
-    connection: sqlite3.Connection, query: str, table: str, kept: Batch, unread: list[Damage]
-) -> None:
-    try:
-        for row in connection.execute(query):
-            _take(table, row, kept, unread)
-    except (sqlite3.Error, OverflowError, UnicodeDecodeError):
-        return  # from here on it is broken; the other end may be whole
-
-
-def _salvage_batches(connection: sqlite3.Connection, query: str, batches: dict[int, Records]) -> None:
-    try:
-        for number, pack in connection.execute(query):
-            if isinstance(number, int) and isinstance(pack, bytes):
-                batches[number] = unpacked(pack)[0]
-    except (sqlite3.Error, OverflowError):
-        return
-
-
 def _check_schema(connection: sqlite3.Connection) -> None:
     """Whether the tables are what they were made as: SQLite believes whatever their text has become."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
@@ -394,74 +296,6 @@ def _migrate(connection: sqlite3.Connection, number: int, script: str) -> None:
     connection.execute("INSERT INTO store VALUES (?, ?)", (number, checksum((number,))))
     connection.execute(f"PRAGMA user_version = {number}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def make_directory(directory: Path) -> None:
-    """Make it where it is missing, for us alone."""
-    if not directory.is_dir():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
-
-
-def make_private(file: Path) -> None:
-    """Make the file where it is missing, and let nobody else read it."""
-    try:
-        is_new = not file.exists()
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
-        if is_new:
-            _sync_directory(file.parent)
-    except OSError as fault:
-        raise StoreError(f"{file} cannot be opened for writing: {fault.strerror}") from fault
-
-
-def prepare_log(file: Path, size: int) -> None:
-    """Make a log of zeros, which SQLite takes for one that holds nothing, where there is none."""
-    log = Path(f"{file}-wal")
-    if not size or (log.exists() and log.stat().st_size):
-        return
-    try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)
-            for _ in range(0, size, 1 << 20):
-                os.write(descriptor, bytes(min(size, 1 << 20)))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _sync_directory(file.parent)
-    except OSError as fault:
-        raise StoreError(f"{log} cannot be written: {fault.strerror}") from fault
-
-
-def put_aside(file: Path) -> Path:
-    """Give a damaged file, and what belongs to it, a name that is free; the new name."""
-    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    for attempt in range(1000):
-        aside = file.with_name(f"{file.name}.damaged-{moment}" + (f"-{attempt}" if attempt else ""))
-        if not aside.exists():
-            break
-    for suffix in ("-wal", "-shm", "-journal", ""):
-        try:
-            os.replace(f"{file}{suffix}", f"{aside}{suffix}")
-        except FileNotFoundError:
-            continue
-    _sync_directory(file.parent)
-    return aside
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as fault:
-        if fault.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems have no such thing
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def explained(file: Path, fault: sqlite3.Error) -> Exception:
