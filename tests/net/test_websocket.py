@@ -12,6 +12,7 @@ from websockets.frames import CloseCode
 
 from amqtt.net import connection as connection_module
 from amqtt.net.settings import TlsSettings
+from amqtt.net.websocket import PARSED_AT_ONCE
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import MQTT_5, Publish
 
@@ -450,6 +451,83 @@ async def test_an_authenticator_pauses_a_websocket_too(site):
     received = b""
     while received != b"answeredmore":
         received += (await read_frame(reader))[1]
+
+
+def numbered(count: int, first: int = 0) -> tuple[bytes, bytes]:
+    """Small frames, and what they carry."""
+    carried = [b"%d " % number for number in range(first, first + count)]
+    return b"".join(frame(BINARY, each) for each in carried), b"".join(carried)
+
+
+async def test_frames_that_come_when_the_turn_is_over_wait_for_the_next_ones_in_their_order(site):
+    reader, writer = await open_websocket(site)
+    state = site.server.states[0]
+    site.server.echoes, site.server.turn_is_over = False, True
+    frames, carried = numbered(4_000)
+    more, carried_by_more = numbered(10, first=4_000)
+    writer.write(frames[: len(frames) // 2 + 3])
+    await site.server.until(lambda: site.server.line == [state])
+    writer.write(frames[len(frames) // 2 + 3 :] + frame(PING, b"last"))
+    turns = 0
+    while len(state.arrived) < len(carried):
+        before = len(state.arrived)
+        await site.server.until(lambda: bool(site.server.line) or len(state.arrived) == len(carried))
+        assert len(state.arrived) - before <= PARSED_AT_ONCE
+        site.server.go_on()
+        turns += 1
+    assert state.arrived == carried
+    assert turns > 5
+    assert await read_frame(reader) == (PONG, b"last")
+    site.server.go_on()
+    writer.write(more)
+    await site.server.until(lambda: state.arrived == carried + carried_by_more)
+    assert site.server.line == [], "so few are taken whenever they come"
+
+
+@pytest.mark.parametrize("end", [frame(CLOSE, b"\x03\xe8"), frame(TEXT, b"bad")])
+async def test_the_end_of_a_websocket_waits_with_the_frames_before_it(site, end):
+    reader, writer = await open_websocket(site)
+    state = site.server.states[0]
+    site.server.echoes, site.server.turn_is_over = False, True
+    frames, carried = numbered(1_000)
+    writer.write(frames + end)
+    while state.reason is None:
+        assert state.arrived == carried[: len(state.arrived)]
+        await site.server.until(lambda: bool(site.server.line) or state.reason is not None)
+        site.server.go_on()
+    assert state.arrived == carried
+    assert state.reason == "the WebSocket was closed"
+    assert await closing(reader) in (CloseCode.NORMAL_CLOSURE, CloseCode.UNSUPPORTED_DATA)
+
+
+async def test_what_a_client_asked_before_its_close_frame_is_still_answered(site):
+    reader, writer = await open_websocket(site)
+    state = site.server.states[0]
+    writer.write(frame(BINARY, b"ask") + frame(CLOSE, b"\x03\xe8"))
+    await site.server.until(lambda: site.server.question is not None)
+    assert await read_frame(reader) == (CLOSE, b"\x03\xe8")
+    assert state.reason is None
+    site.server.question.set_result("yes")
+    await site.server.until(lambda: state.reason is not None)
+    assert state.answers == ["yes"]
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+
+
+async def test_a_peer_that_is_gone_while_its_frames_wait_is_forgotten_with_them(site):
+    _, writer = await open_websocket(site)
+    state = site.server.states[0]
+    site.server.echoes, site.server.turn_is_over = False, True
+    writer.write(numbered(1_000)[0])
+    await site.server.until(lambda: bool(site.server.line))
+    (connection,) = site.house.connections
+    connection.abort("gone")
+    async with asyncio.timeout(10):
+        await site.house.emptied()
+    taken = state.arrived
+    site.server.go_on()
+    await asyncio.sleep(0)
+    assert state.arrived == taken
+    assert site.faults == []
 
 
 @pytest.mark.parametrize("then", ["bytes", "end"])

@@ -291,6 +291,30 @@ def test_what_ends_a_connection_comes_when_what_is_before_it_was_acted_on() -> N
     assert [type(packet) for packet in client.received()] == [Pubrec, Pubrec, Disconnect]
 
 
+def test_what_waits_outside_the_server_has_its_place_in_the_line() -> None:
+    working = Working(LONGEST_TURN)
+    framed, other = working.connected("framed"), working.connected("other")
+    server = working.bench.server
+    assert not server.turn_is_over
+    working.hear(other, *numbered(2, topic="other"))
+    assert server.turn_is_over
+    working.bench.turn.begin(working.moment)
+    server.stand_in_line(framed.state)
+    server.stand_in_line(framed.state)
+    assert is_paused(framed)
+    working.next_turn()
+    assert not is_paused(framed)
+    assert working.payloads() == [b"0", b"1"]
+
+
+def test_who_is_gone_does_not_stand_in_line() -> None:
+    working = Working(LONGEST_TURN)
+    client = working.connected("c")
+    client.lose()
+    working.bench.server.stand_in_line(client.state)
+    assert not is_paused(client)
+
+
 class Slow(Everybody):
     """Lets everybody in, and takes its time for it."""
 

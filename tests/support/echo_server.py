@@ -1,5 +1,6 @@
 """An honest stand-in for floor 5's Server: it records what net tells it and echoes what arrives.
 
+While `turn_is_over` says so, who brings much stands in `line` until the test calls `go_on`.
 `b"close"` is answered and closes the Network Connection, `b"fault"` raises, `b"ask"` makes an
 Authenticator think until the test answers `question`.
 """
@@ -37,6 +38,8 @@ class EchoServer:
         self.changed = asyncio.Event()
         self.echoes = True
         self.question: asyncio.Future[object] | None = None
+        self.turn_is_over = False
+        self.line: list[EchoState] = []
         self.on_drained: Callable[[EchoState], None] | None = None
 
     def open(self, link: Link, peer: Peer) -> EchoState:
@@ -60,6 +63,18 @@ class EchoServer:
             self.close(state)
         elif self.echoes:
             state.link.send(data)
+
+    def stand_in_line(self, state: EchoState) -> None:
+        state.link.paused = True
+        self.line.append(state)
+        self.changed.set()
+
+    def go_on(self) -> None:
+        """The next turn: whoever stands in line may go on."""
+        line, self.line = self.line, []
+        for state in line:
+            state.link.paused = False
+            state.link.relieve()
 
     def close(self, state: EchoState) -> None:
         state.closed = True

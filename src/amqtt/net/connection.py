@@ -211,7 +211,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         """Everything was sent: close our side, and wait a little for the peer to close its own."""
         self._finished = True
         self.flowing = False
-        if self._asking is not None or self._hold is not None:
+        if self._is_held_back:
             for pending in (self._question, self._asking, self._hold):
                 if pending is not None:
                     pending.cancel()
@@ -239,7 +239,16 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         self.link.blocked = False
         self.flush()
 
+    def _read_on_now(self) -> None:
+        """Nothing holds it back any more: read what comes, what has come already first."""
+        self.transport.resume_reading()
+
     # The Server's side.
+
+    @property
+    def _is_held_back(self) -> bool:
+        """Whether nothing is read at present."""
+        return self._hold is not None or self._asking is not None
 
     def wait_for(self, congested: Link | None) -> None:
         """Read no more until an Authenticator has answered, or a congested Link has been emptied."""
@@ -283,7 +292,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
             # What it was held back with, a CONNECT or a PUBLISH, is a question now.
             self.wait_for(None)
         else:
-            self.transport.resume_reading()
+            self._read_on_now()
 
     async def _ask(self, question: asyncio.Future[object] | None) -> None:
         """Await what an Authenticator still thinks about; nothing is read meanwhile."""
@@ -303,7 +312,7 @@ class Connection(Traffic, asyncio.BufferedProtocol):
             question = self._question = None if self.state.pending is None else _begun(self.state.pending)
         self._question = self._asking = None
         if self._hold is None:
-            self.transport.resume_reading()
+            self._read_on_now()
 
     async def _answer(self, question: asyncio.Future[object]) -> object:
         try:

@@ -54,6 +54,13 @@ class Server(Protocol):
     def received(self, state: Any, data: bytes) -> None:
         """Bytes arrived."""
 
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether whoever has brought much must let the others go first."""
+
+    def stand_in_line(self, state: Any) -> None:
+        """More of it has arrived than there was room for: its Link is paused until it may go on."""
+
     def answered(self, state: Any, answer: object) -> None:
         """What `state.pending` gave, or the exception it raised."""
 

@@ -26,6 +26,9 @@ MAXIMUM_REQUEST_SIZE = 16 * 1024
 """Bytes of an HTTP request: ten times what browsers send; nobody is known yet."""
 BLANK_LINE = b"\r\n\r\n"
 """The end of an HTTP request."""
+PARSED_AT_ONCE = 4096
+"""Bytes of frames that are parsed before somebody looks whether the turn is over: 700 frames at most, 4 ms.
+One read may bring ten thousand; where frames are large, to look oftener costs more than they do."""
 FRAME_OVERHEAD = 14
 """The longest header of a WebSocket frame: a packet of the maximum size still fits."""
 SUBPROTOCOLS = (Subprotocol("mqtt"), Subprotocol("mqttv3.1"))
@@ -40,9 +43,12 @@ class WebSocketConnection(Connection):
 
     Until the Server has answered, no more is buffered than an HTTP request and a CONNECT need:
     nobody is known yet.
+
+    When the turn is over, or the Server reads no more for another reason, the frames that have arrived wait
+    here, and so does the end of the WebSocket: see `_read_on_now`.
     """
 
-    __slots__ = ("_answered", "_buffered", "_protocol", "_request_end", "_unsent_control")
+    __slots__ = ("_answered", "_buffered", "_protocol", "_request_end", "_unparsed", "_unsent_control")
 
     def __init__(self, house: House, listener: Listener) -> None:
         super().__init__(house, listener)
@@ -54,6 +60,7 @@ class WebSocketConnection(Connection):
         self._request_end = b""
         self._buffered = 0
         self._answered = False
+        self._unparsed = b""
         self._unsent_control = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,17 +87,43 @@ class WebSocketConnection(Connection):
             self.transport.write(control)
         self.flush()
 
+    def _read_on_now(self) -> None:
+        """Go on with what has arrived already, in a moment: whoever calls is in the midst of something."""
+        if self._unparsed or self._is_over():
+            self.house.loop.call_soon(self._catch_up)
+        else:
+            super()._read_on_now()
+
+    def _catch_up(self) -> None:
+        self._go_on()
+        if not self._is_held_back and not self._ended and not self.transport.is_closing():
+            super()._read_on_now()
+
     def _take(self, data: bytes) -> None:
-        if self._is_over() or self._finished:
+        """Bytes arrived; what waits goes before them."""
+        if self._is_over() or self._finished or self.link.closing:
+            return
+        if self._answered or self._may_buffer(len(data)):
+            self._unparsed += data
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Give the Server what the frames carry that have arrived, and end it behind the last of them."""
+        if self._ended or self._finished:
             return
         payloads: list[bytes] = []
-        if self._answered or self._may_buffer(len(data)):
-            self._parse(data, payloads)
+        if self._unparsed:
+            self._unparsed = self._parse(self._unparsed, payloads)
         self._send_control()
         if payloads:
             self._buffered = 0
             self.deliver(payloads[0] if len(payloads) == 1 else b"".join(payloads))
-        if self._is_over() and not self._finished:
+        if self._is_held_back or self._finished:
+            return
+        if self._unparsed:
+            self.house.server.stand_in_line(self.state)
+            self.wait_for(self.link)
+        elif self._is_over():
             self._lose("the WebSocket was closed")
             self.link.close()
 
@@ -98,14 +131,23 @@ class WebSocketConnection(Connection):
         """Whether the WebSocket has nothing more to say: it was closed, failed or never opened."""
         return self._protocol.eof_sent
 
-    def _parse(self, data: bytes, payloads: list[bytes]) -> None:
-        """Parse the request and answer it, then the frames: also those that came with it in one piece."""
+    def _parse(self, data: bytes, payloads: list[bytes]) -> bytes:
+        """Parse the request and answer it, then the frames: also those that came with it in one piece.
+
+        Returns what is left when the turn is over.
+        """
         if self._protocol.state is State.CONNECTING:
             at = self._behind_request(data)
             self._parse_part(data[:at], payloads)
             data = data[at:]
-        if data and not self._is_over():
-            self._parse_part(data, payloads)
+        self.house.turn.begin(self.house.clock())
+        for at in range(0, len(data), PARSED_AT_ONCE):
+            if self._is_over():
+                break
+            if at and self.house.server.turn_is_over:
+                return data[at:]
+            self._parse_part(data[at : at + PARSED_AT_ONCE], payloads)
+        return b""
 
     def _behind_request(self, data: bytes) -> int:
         """Where in these bytes the request is over; behind them, if it goes on."""

@@ -325,6 +325,16 @@ class Server:
         self.turn.congested = state.link
         self.deadlines.at(until, partial(self._go_on, state))
 
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether whoever has brought much must let the others go first: see `stand_in_line`."""
+        return self.realm.line.is_over
+
+    def stand_in_line(self, state: ConnectionState) -> None:
+        """What has arrived and is not yet `received` must wait: the Link is paused until it may go on."""
+        if not state.closed and not state.link.paused:
+            self._stand_in_line(state, [])
+
     def _is_put_off(self, state: ConnectionState, packets: list[Arrived], at: int) -> bool:
         """Whether the packet at `at` must wait: for a turn with room for it, or for Permissions."""
         if self.realm.line.may(packets[at]):
