@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from amqtt.server import state as phases
-from amqtt.server.server import VERBS
+from amqtt.server.verbs import VERBS
 from amqtt.sessions import inflight
 from amqtt.wire import packets
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from amqtt.server.arrivals import pause
 from amqtt.server.limits import Limits
 from amqtt.server.overload import (
     CALM,
@@ -123,7 +124,7 @@ def test_the_heaviest_are_not_read_from_for_a_moment_and_lose_nothing() -> None:
     assert bench.turn.congested is heavy.link
     bench.server.received(heavy.state, encode(Publish("t", b"2"), MQTT_5))
     assert witness.received() == []
-    bench.server.pause(heavy.state, bench.turn.now + 5)
+    pause(bench.server.realm, heavy.state, bench.turn.now + 5)
     bench.pass_time(0.1)
     assert not heavy.link.paused, "for as long as was said first"
     assert [packet.payload for packet in witness.received() if isinstance(packet, Publish)] == [b"1", b"2"]
@@ -133,10 +134,10 @@ def test_the_heaviest_are_not_read_from_for_a_moment_and_lose_nothing() -> None:
 def test_a_client_that_is_gone_when_its_moment_comes_is_no_fault() -> None:
     bench = Bench()
     client = bench.connected("c")
-    bench.server.pause(client.state, bench.turn.now + 1)
+    pause(bench.server.realm, client.state, bench.turn.now + 1)
     bench.server.received(client.state, encode(Publish("t", b"x"), MQTT_5))
     client.lose()
-    bench.server.pause(client.state, bench.turn.now + 1)
+    pause(bench.server.realm, client.state, bench.turn.now + 1)
     bench.pass_time(2)
     assert bench.faults == []
 

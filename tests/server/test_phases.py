@@ -13,8 +13,8 @@ from amqtt.abc import (
     ConnectRequest,
     Refusal,
 )
-from amqtt.server.server import VERBS
 from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW
+from amqtt.server.verbs import VERBS
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import (
     AcknowledgementRun,

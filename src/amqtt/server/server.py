@@ -2,37 +2,26 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from amqtt.abc import Authenticator, Batch, Peer, Permissions
 from amqtt.errors import StoreError
 from amqtt.message import Message
-from amqtt.server.authentication import answered, auth
-from amqtt.server.connect import connect, connect_overdue
+from amqtt.server.arrivals import arrived, go_on, pause, report, stand_in_line, take_answer
+from amqtt.server.connect import connect_overdue
 from amqtt.server.deadlines import Deadlines
-from amqtt.server.disconnect import close, delay_will, disconnect, end
-from amqtt.server.events import Events, Fault, PacketReceived
+from amqtt.server.disconnect import close, delay_will, end
+from amqtt.server.events import Events
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
-from amqtt.server.overload import DROPS_QOS_0
-from amqtt.server.publish import (
-    has_durable_destination,
-    puback,
-    pubcomp,
-    publish,
-    pubrec,
-    pubrel,
-    resolved_topic,
-)
+from amqtt.server.publish import has_durable_destination
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
 from amqtt.server.review import review
-from amqtt.server.runs import acknowledgements, publish_run
 from amqtt.server.settings import ServerSettings
-from amqtt.server.state import AUTHENTICATING, CLOSED, CONNECTED, NEW, ConnectionState
-from amqtt.server.stopping import settle_wills, under_way, without_messages
-from amqtt.server.subscribe import subscribe, unsubscribe
+from amqtt.server.state import ConnectionState
+from amqtt.server.stopping import settle_wills, under_way
 from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.journal import Journal
@@ -43,115 +32,13 @@ from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import Subscription, Target
 from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.decoder import Decoder
-from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.interned import TopicNames
-from amqtt.wire.packets import (
-    MQTT_5,
-    PUBACK,
-    AcknowledgementRun,
-    Arrived,
-    Auth,
-    Connect,
-    Disconnect,
-    Packet,
-    Pingreq,
-    Puback,
-    Pubcomp,
-    Publish,
-    PublishRun,
-    Pubrec,
-    Pubrel,
-    Subscribe,
-    Unsubscribe,
-)
 from amqtt.wire.reasons import ReasonCode
 
-PINGRESP: Final = b"\xd0\x00"
 CREDIT: Final = 0.1
 """Seconds for which one of the heaviest publishers is not read from while the Server is overloaded."""
 RETAINED_AT_ONCE: Final = 1_000
 """Retained messages of one look at them, for the embedding program."""
-
-
-def pingreq(realm: Realm, state: ConnectionState, packet: Pingreq) -> None:
-    """The Client asks whether the Server is alive [MQTT-3.12.4-1]."""
-    state.link.send(PINGRESP)
-
-
-Verb: TypeAlias = Callable[[Realm, ConnectionState, "Packet"], None]
-
-VERBS: Final[dict[int, dict[type[object], Callable[..., None]]]] = {
-    NEW: {Connect: connect},
-    AUTHENTICATING: {Auth: auth, Disconnect: disconnect},
-    CONNECTED: {
-        Publish: publish,
-        PublishRun: publish_run,
-        Puback: puback,
-        Pubrec: pubrec,
-        Pubrel: pubrel,
-        Pubcomp: pubcomp,
-        Subscribe: subscribe,
-        Unsubscribe: unsubscribe,
-        AcknowledgementRun: acknowledgements,
-        Pingreq: pingreq,
-        Disconnect: disconnect,
-        Auth: auth,
-    },
-}
-"""(phase, packet) → verb. What is not here is a Protocol Error [MQTT-3.1.0-1] [MQTT-3.1.0-2]."""
-
-
-def _must_wait(state: ConnectionState, packets: list[Arrived], at: int) -> bool:
-    """Whether the Client's Permissions want to find something out before the packet at `at` is acted on.
-
-    It then waits, with those behind it. A run is asked about topic by topic, so it comes apart.
-    """
-    packet = packets[at]
-    if isinstance(packet, PublishRun) and len(packet.topics) > 1:
-        packets[at : at + 1] = [packet.take(last + 1) for last in range(len(packet.topics))]
-        packet = packets[at]
-    if state.prepared is packet:
-        state.prepared = None
-        return False
-    session = state.session
-    if session is None:
-        return False
-    if isinstance(packet, Publish):
-        topic = packet.topic if state.version != MQTT_5 else resolved_topic(state, packet)
-        state.pending = session.permissions.prepare_publish(topic)
-    elif isinstance(packet, PublishRun):
-        state.pending = session.permissions.prepare_publish(packet.topics[0])
-    elif isinstance(packet, Subscribe):
-        filters = [split_shared(request.topic_filter)[1] for request in packet.requests]
-        state.pending = session.permissions.prepare_subscribe(filters)
-    if state.pending is None:
-        return False
-    state.prepared = packet
-    state.waiting = packets[at:] + state.waiting
-    return True
-
-
-def _perform_usual(realm: Realm, state: ConnectionState, packet: Arrived) -> bool:
-    """Act on what comes with every message as VERBS says, without the look-up; False: it is another."""
-    if state.phase != CONNECTED:
-        return False
-    if isinstance(packet, Publish):
-        publish(realm, state, packet)
-    elif isinstance(packet, PublishRun):
-        publish_run(realm, state, packet)
-    elif isinstance(packet, AcknowledgementRun):
-        acknowledgements(realm, state, packet)
-    elif isinstance(packet, Puback):
-        puback(realm, state, packet)
-    else:
-        return False
-    return True
-
-
-def _name(packet: Arrived) -> str:
-    if isinstance(packet, AcknowledgementRun):
-        return ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP")[packet.packet_type - PUBACK]
-    return "PUBLISH" if isinstance(packet, PublishRun) else type(packet).__name__.upper()
 
 
 def _topic_names(limits: Limits) -> TopicNames:
@@ -176,7 +63,10 @@ class Server:
         self.realm = Realm(settings, authenticator, turn, self._go_on)
         self._topics = _topic_names(settings.limits)
         self._bounds = _packet_bounds(settings.limits)
-        self.realm.deadlines.fault = self._report
+        self.realm.deadlines.fault = partial(report, self.realm)
+
+    def _go_on(self, state: ConnectionState, now: float) -> None:
+        go_on(self.realm, state, now)
 
     def adopt(self, settings: ServerSettings) -> None:
         """Go on with other settings: they count for Network Connections and Sessions that begin then."""
@@ -236,43 +126,8 @@ class Server:
 
     def received(self, state: ConnectionState, data: bytes) -> None:
         """Bytes arrived on a Network Connection: act on every Control Packet that they complete."""
-        if state.closed:
-            return
-        self.counters.bytes_received += len(data)
-        state.bytes_received += len(data)
-        if state.pending is not None or state.link.paused:
-            state.held.append(data)
-            if state.link.paused:
-                self.turn.congested = state.link
-        else:
-            self._read(state, data)
-
-    def _read(self, state: ConnectionState, data: bytes) -> None:
-        events = self.realm.events
-        if (
-            events.wants_packets
-            or events.wants_messages
-            or state.meter is not None
-            or self.limits.validate_payload_format
-        ):
-            self._heard(state, [*state.decoder.feed(data)])
-        else:
-            self._heard(state, state.decoder.feed_joined(data))
-
-    def _heard(self, state: ConnectionState, packets: list[Arrived]) -> None:
-        if packets:
-            self.counters.packets_received += len(packets)
-            state.last_heard = self.turn.now
-        if self.realm.overload.level == DROPS_QOS_0:
-            arrived, packets = packets, self.realm.overload.spared(packets)
-            if len(packets) < len(arrived):
-                self.realm.exceeded("lag_to_drop_qos_0", state.client_id, state.peer)
-        if not self.realm.takes_messages:
-            packets = without_messages(packets)
-        if state.meter is None:
-            self._act(state, packets)
-        else:
-            self._act_at_rate(state, state.meter, packets)
+        if not state.closed:
+            arrived(self.realm, state, data)
 
     def exceeded(
         self, limit: str, peer: Peer, state: ConnectionState | None = None, reason: str = ""
@@ -296,34 +151,7 @@ class Server:
         heaviest = overload.heaviest(self.realm.connected.values())
         for state in heaviest if overload.level else ():
             self.realm.exceeded("lag_to_hold_publishers", state.client_id, state.peer)
-            self.pause(state, self.turn.now + CREDIT)
-
-    def _act_at_rate(self, state: ConnectionState, meter: Meter, packets: list[Arrived]) -> None:
-        """Act on as many packets as the publish rate allows now; the others wait, or end it."""
-        fitting = meter.fitting(packets, self.turn.now)
-        now = packets[:fitting]
-        state.waiting = packets[fitting:]
-        self._act(state, now)
-        if state.closed or not state.waiting:
-            return
-        if state.pending is not None or state.link.paused:
-            # It goes through the meter again with those that follow it.
-            unused = state.waiting[:len(state.waiting) - len(packets) + fitting]
-            meter.put_back(sum(isinstance(packet, Publish) for packet in unused))
-            return
-        self.realm.exceeded("maximum_publish_rate", state.client_id, state.peer)
-        if self.limits.disconnect_above_publish_rate and state.version == MQTT_5:
-            self._fail(state, ReasonCode.MESSAGE_RATE_TOO_HIGH, "more PUBLISH packets than its publish rate")
-        else:
-            self.pause(state, meter.ready_at)
-
-    def pause(self, state: ConnectionState, until: float) -> None:
-        """Read no more from a Client before this moment; what has arrived already waits."""
-        if state.link.paused or state.closed:
-            return
-        state.link.paused = True
-        self.turn.congested = state.link
-        self.deadlines.at(until, partial(self._go_on, state))
+            pause(self.realm, state, self.turn.now + CREDIT)
 
     @property
     def turn_is_over(self) -> bool:
@@ -333,122 +161,11 @@ class Server:
     def stand_in_line(self, state: ConnectionState) -> None:
         """What has arrived and is not yet `received` must wait: the Link is paused until it may go on."""
         if not state.closed and not state.link.paused:
-            self._stand_in_line(state, [])
-
-    def _is_put_off(self, state: ConnectionState, packets: list[Arrived], at: int) -> bool:
-        """Whether the packet at `at` must wait: for a turn with room for it, or for Permissions."""
-        if self.realm.line.may(packets[at]):
-            return state.asks and _must_wait(state, packets, at)
-        self._stand_in_line(state, packets[at:])
-        return True
-
-    def _end_turn(self, state: ConnectionState, packets: list[Arrived], at: int) -> None:
-        """Let those behind the packet at `at`, and what it has left itself, go on in the next turn."""
-        others = packets[at + 1 :]
-        packet = packets[at]
-        if isinstance(packet, PublishRun):
-            rest = packet.rest()
-            for each in rest:
-                if isinstance(each, PublishRun):
-                    self.counters.packets_received -= each.count - 1  # which are counted when they are taken
-            others = [*rest, *others]
-        self._stand_in_line(state, others)
-
-    def _stand_in_line(self, state: ConnectionState, packets: list[Arrived]) -> None:
-        state.waiting = packets + state.waiting
-        state.link.paused = True
-        self.turn.congested = state.link
-        self.realm.line.wait(state)
-
-    def _go_on(self, state: ConnectionState, now: float) -> None:
-        link = state.link
-        link.paused = False
-        if state.pending is None:
-            self._catch_up(state)
-        if not link.paused:
-            link.relieve()
-
-    def _act(self, state: ConnectionState, packets: list[Arrived]) -> None:
-        realm = self.realm
-        several = len(packets) > 1
-        try:
-            for at, packet in enumerate(packets):
-                if realm.events.wants_packets or state.asks or not _perform_usual(realm, state, packet):
-                    verb = VERBS[state.phase].get(type(packet))
-                    if verb is None:
-                        raise ProtocolError(f"{_name(packet)} is not allowed now")
-                    if realm.events.wants_packets and not isinstance(packet, PublishRun | AcknowledgementRun):
-                        realm.events.tell(PacketReceived(state.client_id, packet, state.peer))
-                    if self._is_put_off(state, packets, at):
-                        return
-                    verb(realm, state, packets[at])  # noqa: PLR1736 - a run may have come apart
-                if state.phase == CLOSED:
-                    return
-                if state.pending is not None:
-                    state.waiting = packets[at + 1 :] + state.waiting
-                    return
-                if (several or isinstance(packet, PublishRun)) and realm.line.is_over:
-                    self._end_turn(state, packets, at)
-                    return
-            if state.decoder.error is not None and not state.waiting:
-                raise state.decoder.error
-        except PeerError as error:
-            # The Decoder keeps it, and with a traceback it would keep the Decoder.
-            error.__traceback__ = None
-            self._blame(state, error)
-        except Exception as fault:
-            self._report(fault)
-            self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")
-
-    def _blame(self, state: ConnectionState, error: PeerError) -> None:
-        if error.limit:
-            self.realm.exceeded(error.limit, state.client_id, state.peer)
-        self._fail(state, error.reason_code, str(error))
-
-    def _fail(self, state: ConnectionState, reason_code: int, reason: str) -> None:
-        close(self.realm, state, reason_code, reason)
-
-    def _report(self, fault: Exception) -> None:
-        self.events.tell(Fault("the Server", fault))
+            stand_in_line(self.realm, state, [])
 
     def answered(self, state: ConnectionState, answer: object) -> None:
         """What `state.pending` returned, or the exception that it raised."""
-        state.pending = None
-        if state.closed:
-            return
-        if isinstance(answer, TimeoutError):
-            self.realm.exceeded("authentication_timeout", state.client_id, state.peer)
-        state.last_heard = self.turn.now  # nothing could be heard of it while nothing was read
-        try:
-            if state.prepared is None:
-                answered(self.realm, state, answer)
-            elif isinstance(answer, Exception):
-                self._report(answer)
-        except Exception as fault:
-            self._report(fault)
-            self._fail(state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")
-        self._catch_up(state)
-
-    def _catch_up(self, state: ConnectionState) -> None:
-        """Act on what arrived while an Authenticator was thinking."""
-        if state.link.paused:
-            return
-        waiting, state.waiting = state.waiting, []
-        if not self.realm.takes_messages:
-            waiting = without_messages(waiting)
-        if not state.closed:
-            if state.meter is None:
-                self._act(state, waiting)
-            else:
-                self._act_at_rate(state, state.meter, waiting)
-        held, state.held = state.held, []
-        for at, data in enumerate(held):
-            if state.pending is not None or state.link.paused:
-                state.held = held[at:]
-                return
-            if state.closed:
-                return
-            self._read(state, data)
+        take_answer(self.realm, state, answer)
 
     def lost(self, state: ConnectionState, reason: str = "") -> None:
         """The Network Connection is gone without a DISCONNECT."""
