@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
-import amqtt
 from amqtt import clock
 from amqtt.abc import Answer, Authenticator, ConnectRequest, Refusal
 from amqtt.access.assembly import build_authenticator
@@ -26,20 +25,18 @@ from amqtt.net.certificates import concerns_of
 from amqtt.net.house import Connection, House
 from amqtt.net.listener import Listener, ListenerError
 from amqtt.net.listeners import open_listener
-from amqtt.observe.figures import ProcessFigures, memory_limit, memory_used
+from amqtt.observe.figures import memory_limit
 from amqtt.observe.log import log_events
 from amqtt.observe.metrics import Metric, exposition
-from amqtt.observe.opentelemetry import MISSING as NO_OPENTELEMETRY
-from amqtt.observe.opentelemetry import OpenTelemetry
-from amqtt.observe.trace import Trace, TraceSettings
+from amqtt.observers import Observers
 from amqtt.reloading import Retired, certificates, left_alone, renew_permissions
 from amqtt.server.events import Fault
 from amqtt.server.server import Server
 from amqtt.server.settings import ServerSettings
-from amqtt.server.sys_topics import SysTopics
 from amqtt.sessions.link import Turn
 from amqtt.stopping import DRAIN, Patience, drain
 from amqtt.threaded import ServiceThread
+from amqtt.ticking import Ticking
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
 
@@ -50,8 +47,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("amqtt.broker")
 
-LAG_INTERVAL = 0.25
-"""Seconds between two looks at how late the event loop comes."""
 QUEUES = 4
 """What waits for Sessions may take this part of the memory: the rest is for those who are there."""
 SHUTDOWN_TIMEOUT = 10.0
@@ -91,14 +86,11 @@ class Service:
         self._listeners: dict[str, Listener] = {}
         self._house: House | None = None
         self._authenticator: Authenticator | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._sys_topics: SysTopics | None = None
-        self._traces: list[Trace] = []
+        self._ticking = Ticking(self._server)
+        self._observers = Observers(self)
         self._retired = Retired()
         self._http: dict[str, HttpListener] = {}
         self._started = 0.0
-        self._watch: asyncio.TimerHandle | None = None
-        self._memory = memory_limit()
         self._starting = False
         self._stopping: asyncio.Task[None] | None = None
         self._patience: Patience | None = None
@@ -108,7 +100,6 @@ class Service:
         self._may_forget = False
         self._handed_in: dict[str, Sequence[socket.socket]] = {}
         self._announcement: Announcement | None = None
-        self._telemetry: OpenTelemetry | None = None
         log_events(self._server.events)
 
     def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
@@ -218,13 +209,9 @@ class Service:
                 )
             except ListenerError as error:
                 raise BrokerError(str(error)) from error
-        self._server.deadlines.earlier = self._arm
-        self._begin_sys_topics()
-        self._begin_traces(self.config.traces)
         self._begin_mdns()
-        self._begin_telemetry()
-        self._arm()
-        self._look_at_lag()
+        self._observers.begin(self.config)
+        self._ticking.begin(self._house)
 
     async def _open_store(self, house: House) -> None:
         """Go on where the last one ended, whoever that was."""
@@ -252,29 +239,6 @@ class Service:
         """Who is asked at CONNECT."""
         return build_authenticator(self.config.auth, self.config.topic_check)
 
-    def _begin_sys_topics(self) -> None:
-        if self.config.server.sys_interval:
-            figures = ProcessFigures()
-            topics = SysTopics(self._server.realm, f"amqtt version {amqtt.__version__}", figures.read)
-            self._sys_topics = topics
-            topics.begin()
-
-    def _end_sys_topics(self) -> None:
-        if self._sys_topics is not None:
-            self._sys_topics.end()
-            self._sys_topics = None
-
-    def _begin_traces(self, settings: Sequence[TraceSettings]) -> None:
-        """Have these traces, and none that was there before."""
-        for trace in self._traces:
-            trace.end()
-        self._traces = [Trace(self._server.realm, each) for each in settings]
-        for trace in self._traces:
-            try:
-                trace.begin()
-            except OSError as error:
-                logger.warning("trace: %s cannot be written: %s", trace.settings.file, error.strerror)
-
     def _begin_mdns(self) -> None:
         if self.config.mdns.enabled:
             from amqtt.net.mdns import Announcement
@@ -284,20 +248,6 @@ class Service:
             except ImportError:
                 raise BrokerError("mdns.enabled: pip install 'amqtt[mdns]'") from None
             self._announcement.begin()
-
-    def _begin_telemetry(self) -> None:
-        settings = self.config.telemetry
-        if settings.enabled:
-            try:
-                self._telemetry = OpenTelemetry(self, settings.spans)
-            except ImportError:
-                raise BrokerError(f"opentelemetry.enabled: {NO_OPENTELEMETRY}") from None
-            self._telemetry.begin()
-
-    def _end_telemetry(self) -> None:
-        if self._telemetry is not None:
-            self._telemetry.end()
-            self._telemetry = None
 
     async def _end_mdns(self) -> None:
         announcement, self._announcement = self._announcement, None
@@ -363,15 +313,8 @@ class Service:
         renew_permissions(self._server.realm, authenticator)
         self._announce_what_is_new(old)
         self._announce_certificates()
-        if old.sys_interval != new.sys_interval:
-            self._end_sys_topics()
-            self._begin_sys_topics()
-        if old.traces != new.traces:
-            self._begin_traces(new.traces)
-        if old.telemetry != new.telemetry:
-            self._end_telemetry()
-            self._begin_telemetry()
-        self._arm()
+        self._observers.adopt(old, new)
+        self._ticking.arm()
         return left_alone(old, new)
 
     def run_in_thread(self) -> ServiceThread:
@@ -438,17 +381,9 @@ class Service:
         if self._house is not None:
             self._house.abort()
             self._house = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        self._end_sys_topics()
+        self._ticking.end()
+        self._observers.end()
         await self._end_mdns()
-        self._end_telemetry()
-        self._begin_traces(())
-        self._server.deadlines.earlier = _nobody_waits
         self._turn.wake = _nobody_waits
         self._turn.forget()
         self._server.authenticator = NotStarted()
@@ -526,38 +461,6 @@ class Service:
         return subscription
 
     # -- what the house calls
-
-    def _arm(self) -> None:
-        """Have `tick` called at the moment of the next deadline."""
-        house = self._house
-        if house is None:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        when = self._server.deadlines.next
-        if when is not None:
-            self._timer = house.loop.call_later(max(0.0, when - house.clock()), self._tick)
-
-    def _tick(self) -> None:
-        house = self._house
-        if house is None:
-            return
-        self._turn.now = house.clock()
-        self._server.tick()
-        self._arm()
-
-    def _look_at_lag(self, due: float | None = None) -> None:
-        """Tell the Server, every now and then, how late this comes and how much memory there is left."""
-        house = self._house
-        if house is None:
-            return
-        now = house.clock()
-        if due is not None:
-            self._turn.now = now
-            share = memory_used() / self._memory if self._memory else 0.0
-            self._server.lagged(max(0.0, now - due), share)
-        self._watch = house.loop.call_later(LAG_INTERVAL, self._look_at_lag, now + LAG_INTERVAL)
 
     def _report(self, fault: BaseException, connection: Connection | None) -> None:
         where = "accepting" if connection is None else f"Listener {connection.listener.name}"

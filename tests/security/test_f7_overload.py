@@ -3,7 +3,8 @@
 import pytest
 
 from amqtt.server.overload import LOOKS, RECOVERY
-from amqtt.service import LAG_INTERVAL, Service
+from amqtt.service import Service
+from amqtt.ticking import LAG_INTERVAL
 from amqtt.wire.packets import (
     MQTT_3_1_1,
     MQTT_5,
@@ -129,10 +130,11 @@ def test_each_level_can_be_switched_off(limits: dict[str, float], expected: int)
 async def test_a_service_looks_at_its_event_loop_and_stops_with_it() -> None:
     service = Service({"listeners": {"a": {"bind": "127.0.0.1:0"}}})
     async with service:
-        assert service._watch is not None
+        ticking = service._ticking
+        assert ticking._watch is not None
         for _ in range(LOOKS):
             assert service._house is not None
-            service._watch.cancel()
-            service._look_at_lag(service._house.clock() - 5.0)
+            ticking._watch.cancel()
+            ticking._look_at_lag(service._house.clock() - 5.0)
         assert service.server.realm.overload.level == 3
-    assert service._watch is None
+    assert ticking._watch is None
