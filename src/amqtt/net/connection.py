@@ -26,8 +26,6 @@ connection, and the DISCONNECT that says why would be lost with it."""
 HOLD = 0.05
 """Seconds for which one receiver that does not keep up may hold back a publisher, between two reads:
 enough for one that is merely slower, and nothing that one which never reads can stop the others with."""
-
-
 PAUSE = 1.0
 """Seconds after which a Connection that the Server has paused looks whether it still is."""
 

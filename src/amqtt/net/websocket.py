@@ -21,6 +21,7 @@ from amqtt.net.connection import Connection
 from amqtt.net.house import House
 from amqtt.net.listener import Listener
 from amqtt.net.origin import may_come_from
+from amqtt.wire.primitives import variable_byte_integer_at
 
 MAXIMUM_REQUEST_SIZE = 16 * 1024
 """Bytes of an HTTP request: ten times what browsers send; nobody is known yet."""
@@ -265,15 +266,9 @@ def _apart(chunks: Sequence[bytes]) -> list[bytes]:
     for chunk in chunks:
         start = 0
         while start < len(chunk):
-            at = start + 1
-            length = shift = 0
-            while chunk[at] & 0x80:
-                length |= (chunk[at] & 0x7F) << shift
-                shift += 7
-                at += 1
-            end = at + 1 + length + (chunk[at] << shift)
-            packets.append(chunk[start:end])
-            start = end
+            remaining, at = variable_byte_integer_at(chunk, start + 1, len(chunk))
+            packets.append(chunk[start : at + remaining])
+            start = at + remaining
     return packets
 
 

@@ -1,6 +1,7 @@
 """A Client that was accepted: its Session, its Network Connection, its CONNACK (MQTT 5.0, 3.1.4 and 3.2)."""
 
 from functools import partial
+from typing import Final
 
 from amqtt.abc import Accepted
 from amqtt.server.contained import contained
@@ -20,9 +21,9 @@ from amqtt.wire.packets import MQTT_5, Connack, Connect
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
 
-KEEP_ALIVE_GRACE = 1.5
+KEEP_ALIVE_GRACE: Final = 1.5
 """How many Keep Alives without a Control Packet end the Network Connection [MQTT-3.1.2-22]."""
-DEFAULT_RECEIVE_MAXIMUM = 65535
+DEFAULT_RECEIVE_MAXIMUM: Final = 65535
 """The Receive Maximum of a Client that names none (3.1.2.11.3)."""
 
 

@@ -17,6 +17,9 @@ from amqtt.wire.packets import MQTT_5, Auth
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import CONNACK_REASONS, ReasonCode
 
+GUESSES: Final = frozenset({ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHORIZED})
+"""Refusals that whoever guesses passwords is given."""
+
 
 def ask(realm: Realm, state: ConnectionState) -> None:
     """Ask the Authenticator; enhanced authentication where the Client names a method (4.12)."""
@@ -112,10 +115,6 @@ def answered(realm: Realm, state: ConnectionState, answer: object) -> None:
     else:
         _report(realm, answer)
         _reject(realm, state, ReasonCode.NOT_AUTHORIZED, "")
-
-
-GUESSES: Final = frozenset({ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHORIZED})
-"""Refusals that whoever guesses passwords is given."""
 
 
 def _count_failed_login(realm: Realm, state: ConnectionState, answer: Refusal) -> None:

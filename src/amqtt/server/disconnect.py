@@ -1,6 +1,7 @@
 """How a Network Connection ends, and what becomes of its Session and Will Message (MQTT 5.0, 3.14)."""
 
 from functools import partial
+from typing import Final
 
 from amqtt.message import NEVER
 from amqtt.server.events import ClientDisconnected, ConnectionRefused
@@ -12,6 +13,9 @@ from amqtt.wire.errors import ProtocolError
 from amqtt.wire.packets import MQTT_5, Connack, Disconnect
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import CONNACK_REASONS, DISCONNECT_REASONS, RETURN_CODES, ReasonCode
+
+REFERRING: Final = frozenset({ReasonCode.USE_ANOTHER_SERVER, ReasonCode.SERVER_MOVED})
+"""The Reason Codes that a Server Reference may go with (4.11)."""
 
 
 def disconnect(realm: Realm, state: ConnectionState, packet: Disconnect) -> None:
@@ -79,10 +83,6 @@ def _explained(realm: Realm, reason_code: int, reason: str) -> Properties:
     if reason_code in REFERRING and realm.settings.server_reference:
         properties.server_reference = realm.settings.server_reference
     return properties
-
-
-REFERRING = frozenset({ReasonCode.USE_ANOTHER_SERVER, ReasonCode.SERVER_MOVED})
-"""The Reason Codes that a Server Reference may go with (4.11)."""
 
 
 def _send_last(state: ConnectionState, packet: Connack | Disconnect) -> None:

@@ -97,12 +97,11 @@ def _into_nothing() -> None:
 class Link:
     """The sending side of one Network Connection.
 
-    `chunks` are the bytes of whole Control Packets in order, `size` their length together, `joined`
-    how many more packets than chunks there are. The
-    owner sets `blocked` while the peer does not read as fast as it is sent to; the chunks then wait
-    here. With more than `maximum` bytes waiting the Link is `full`, until the owner has emptied it.
-    `waiting` are those who want to be called when it presses back no more. `paused` says that nothing
-    more may be read from the peer: the owner looks again when it is called.
+    `chunks` are the bytes of whole Control Packets in order, `size` their length together, `joined` how
+    many more packets than chunks there are. The owner sets `blocked` while the peer does not read as fast
+    as it is sent to; the chunks then wait here. With more than `maximum` bytes waiting the Link is `full`,
+    until the owner has emptied it. `waiting` are those who want to be called when it presses back no more.
+    `paused` says that nothing more may be read from the peer: the owner looks again when it is called.
 
     `session` is the Session that writes to it, None before CONNACK and in the end.
 

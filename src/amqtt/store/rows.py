@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from zlib import crc32
 
 from amqtt.message import NEVER, Message
-from amqtt.sessions.inflight import AWAITS_PUBCOMP, QUEUED
+from amqtt.sessions.inflight import AWAITS_PUBCOMP, LAST_PACKET_ID, QUEUED
 from amqtt.sessions.journal import Batch, StoredEntry, StoredSession, StoredWill
 from amqtt.topics.names import split_shared, topic_filter_fault, topic_name_fault
 from amqtt.topics.subscriptions import Subscription
@@ -15,7 +15,7 @@ from amqtt.wire.bounds import PacketBounds
 from amqtt.wire.encoder import properties_bytes
 from amqtt.wire.errors import PeerError
 from amqtt.wire.packets import PUBLISH, WillFields
-from amqtt.wire.primitives import variable_byte_integer
+from amqtt.wire.primitives import MAXIMUM_VARIABLE_BYTE_INTEGER, variable_byte_integer
 from amqtt.wire.properties import WILL, Properties, decode_properties
 
 Row: TypeAlias = tuple[Any, ...]
@@ -27,8 +27,7 @@ RETAIN_AS_PUBLISHED: Final = 8
 LAST_NUMBER: Final = 1 << 62
 """Of a Session, Message or entry: what comes after it must still have a place in SQLite."""
 LONGEST_INTERVAL: Final = 0xFFFF_FFFF
-LAST_IDENTIFIER: Final = 268_435_455
-LAST_PACKET_ID: Final = 65_535
+LAST_IDENTIFIER: Final = MAXIMUM_VARIABLE_BYTE_INTEGER
 UNBOUNDED: Final = 65_535
 """Levels and User Properties were bounded when they came in: the bounds may have changed since."""
 _AS_STORED: Final = PacketBounds(UNBOUNDED, 16 * 1024 * 1024)

@@ -4,13 +4,7 @@ Nothing here normalises, trims or folds anything: two names are the same only wh
 character is [MQTT-4.7.3-4].
 """
 
-from typing import Final, NewType
-
-TopicName = NewType("TopicName", str)
-"""What an Application Message is published to; `topic_name_fault` found nothing wrong with it."""
-
-TopicFilter = NewType("TopicFilter", str)
-"""What a Subscription asks for, without any `$share/name/`; `topic_filter_fault` found nothing wrong."""
+from typing import Final
 
 MAXIMUM_BYTES: Final = 65_535
 """The longest Topic Name or Topic Filter, in bytes of UTF-8 [MQTT-4.7.3-3]."""

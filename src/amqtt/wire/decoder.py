@@ -44,8 +44,6 @@ _MAKES_RUNS: Final = bytes([value in (0x30, 0x32, 0x34, 0x40, 0x50, 0x62, 0x70) 
 """By the first byte: whether such packets may make a run."""
 _IS_USUAL: Final = bytes([value in _FIRST_BYTES for value in range(256)])
 """The same by value: 1 or 0."""
-
-
 _LARGE_PIECE: Final = 4096
 """From this size on, a piece of a packet costs next to nothing to keep by itself, and less to copy."""
 
