@@ -36,6 +36,7 @@ def arrived(realm: Realm, state: ConnectionState, data: bytes) -> None:
 
 
 def _read(realm: Realm, state: ConnectionState, data: bytes) -> None:
+    """Read what arrived, as runs where nobody wants to see each packet, and act on it."""
     events = realm.events
     if (
         events.wants_packets
@@ -43,12 +44,9 @@ def _read(realm: Realm, state: ConnectionState, data: bytes) -> None:
         or state.meter is not None
         or realm.limits.validate_payload_format
     ):
-        _heard(realm, state, [*state.decoder.feed(data)])
+        packets: list[Arrived] = [*state.decoder.feed(data)]
     else:
-        _heard(realm, state, state.decoder.feed_joined(data))
-
-
-def _heard(realm: Realm, state: ConnectionState, packets: list[Arrived]) -> None:
+        packets = state.decoder.feed_joined(data)
     if packets:
         realm.counters.packets_received += len(packets)
         state.last_heard = realm.turn.now

@@ -185,7 +185,8 @@ class Link:
     def follow(self, packets: bytes, count: int = 1) -> None:
         """Send `count` packets now, but not before what was promised before [MQTT-4.6.0-2] [MQTT-4.6.0-3]."""
         if self._promises is None:
-            self.send_run(packets, count)
+            self.joined += count - 1
+            self.send(packets)
         else:
             self.promise(0, packets, count)
 
