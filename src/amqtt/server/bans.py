@@ -17,7 +17,8 @@ from amqtt.wire.reasons import ReasonCode
 WINDOW: Final = 60.0
 """Seconds in which failed logins, or reconnections, are counted together."""
 MAXIMUM_REMEMBERED: Final = 10_000
-"""Addresses, and (address, name) pairs, remembered: 4 MB at most. With more, the oldest are forgotten."""
+"""Addresses, and (address, name) pairs, remembered: some 2 MB, three times that with long names. With more,
+the oldest are forgotten."""
 KEPT: Final = MAXIMUM_REMEMBERED * 3 // 4
 """How many of them stay when there is no room."""
 LONGEST_NAME: Final = 64
