@@ -108,7 +108,7 @@ def test_who_listens_no_more_is_told_no_more() -> None:
     assert (events.wants_packets, events.wants_sent_packets, events.wants_messages) == (False, True, False)
     assert not events.wanted(PacketReceived)
     events.off(Fault, told.append)
-    events.tell(PacketSent("c", Pingreq()))
+    events.tell(PacketSent("c", Pingreq(), Peer()))
     assert (told, len(other)) == ([], 1)
 
 
