@@ -24,6 +24,9 @@ class Message:
     any more [MQTT-3.3.2-5]. `publisher` is the Client Identifier of the publishing
     Client, "" for the Server and the embedding program.
 
+    `owner` is said of what is retained alone: the user whose Session published it, "" without a user name,
+    None: no Client's, or not known.
+
     `number` is that of its body in the Journal (0: it is not there), `references` are the entries
     there that wait for it. `waiting` is in how many Backlogs it is.
 
@@ -34,8 +37,8 @@ class Message:
 
     __slots__ = (
         "_assured_form", "_assured_properties", "_assured_start", "_forwarded", "_plain_3", "_plain_5",
-        "_topic_field", "expires_at", "number", "payload", "properties", "publisher", "qos", "references",
-        "retain", "topic", "waiting",
+        "_topic_field", "expires_at", "number", "owner", "payload", "properties", "publisher", "qos",
+        "references", "retain", "topic", "waiting",
     )
 
     def __init__(
@@ -47,6 +50,7 @@ class Message:
         properties: Properties | None = None,
         expires_at: float = NEVER,
         publisher: str = "",
+        owner: str | None = None,
     ) -> None:
         self.topic = topic
         self.payload = payload
@@ -55,6 +59,7 @@ class Message:
         self.properties = properties
         self.expires_at = expires_at
         self.publisher = publisher
+        self.owner = owner
         self.number = 0
         self.references = 0
         self.waiting = 0

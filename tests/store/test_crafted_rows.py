@@ -12,7 +12,7 @@ from amqtt.config import Config
 from amqtt.sessions.inflight import AWAITS_PUBREC
 from amqtt.sessions.journal import StoredEntry
 from amqtt.store.database import Database
-from amqtt.store.rows import WITH_PAYLOAD, checksum, entry_checksum
+from amqtt.store.rows import WITH_PAYLOAD, checksum, entry_checksum, retained_checksum
 from amqtt.store.settings import PersistenceSettings
 from amqtt.store.statements import COLUMNS
 from amqtt.testing.store_contract import everything
@@ -49,6 +49,8 @@ def right_checksum(table: str, row: list[object]) -> int:
     try:
         if table == "entries":
             return entry_checksum(*values)  # type: ignore[arg-type]
+        if table == "retained":
+            return retained_checksum(tuple(values), payload)  # type: ignore[arg-type]
         return checksum(tuple(values), payload)  # type: ignore[arg-type]
     except Exception:
         return 0

@@ -10,7 +10,7 @@ import pytest
 from amqtt.sessions.journal import Batch
 from amqtt.store.database import Database
 from amqtt.testing.store_contract import contents, everything
-from support.store_files import aside, of_version_1, read, run, written
+from support.store_files import aside, everything_before_3, of_version_1, read, run, written
 
 STRIDE = int(os.environ.get("AMQTT_TORTURE_STRIDE", "211"))
 """Every so many bytes are flipped here; `make torture` flips each of them."""
@@ -29,7 +29,7 @@ def holds_nothing_else(found: Batch, whole: Batch) -> bool:
     return True
 
 
-def flip_each(whole: Path, place: Path, offsets: range) -> None:
+def flip_each(whole: Path, place: Path, offsets: range, wrote: Batch) -> None:
     original = whole.read_bytes()
     for at in offsets:
         place.mkdir()
@@ -37,7 +37,7 @@ def flip_each(whole: Path, place: Path, offsets: range) -> None:
         damaged.write_bytes(original[:at] + bytes((original[at] ^ 0xFF,)) + original[at + 1 :])
         database = Database(damaged, "normal", 0)
         try:
-            assert holds_nothing_else(database.open(), everything()), f"byte {at}"
+            assert holds_nothing_else(database.open(), wrote), f"byte {at}"
             database.write(everything())
         finally:
             database.close()
@@ -49,7 +49,7 @@ def test_a_flipped_byte_never_stops_a_start_and_never_invents_anything(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     whole = written(file, everything())
-    flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE))
+    flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE), everything())
 
 
 def test_a_flipped_byte_of_an_old_file_does_not_either(
@@ -58,7 +58,7 @@ def test_a_flipped_byte_of_an_old_file_does_not_either(
     caplog.set_level(logging.CRITICAL)
     whole = of_version_1(file)
     read(file)
-    flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE))
+    flip_each(whole, tmp_path / "copy", range(0, whole.stat().st_size, STRIDE), everything_before_3())
 
 
 def test_of_a_damaged_batch_each_record_stays_that_is_whole(
@@ -132,8 +132,8 @@ def test_a_damaged_row_is_set_aside_and_named_and_the_others_stay(
         condition = names[table]
     run(file, f"UPDATE {table} SET {change} WHERE {condition}")
     found = read(file)
-    assert holds_nothing_else(found, everything())
-    before, after = contents(everything())[kind], contents(found)[kind]
+    assert holds_nothing_else(found, everything_before_3())
+    before, after = contents(everything_before_3())[kind], contents(found)[kind]
     assert len(after) == len(before) - 1  # type: ignore[arg-type]
     assert f"of {table} is damaged and was set aside: its checksum is wrong" in caplog.text
     assert run(file, "SELECT place FROM damaged") == [(table,)]
@@ -141,6 +141,23 @@ def test_a_damaged_row_is_set_aside_and_named_and_the_others_stay(
     caplog.clear()
     assert contents(read(file)) == contents(found)
     assert caplog.text == "", "it is said once"
+
+
+@pytest.mark.parametrize("change", ["owner = 'another'", "owner = ''", "owner = NULL"])
+def test_nobody_becomes_the_owner_of_what_another_retained(
+    file: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(file, everything())
+    run(file, f"UPDATE retained SET {change} WHERE name = 'r'")
+    assert list(read(file).retained) == ["/"]
+    assert "the row ('r',) of retained is damaged and was set aside: its checksum is wrong" in caplog.text
+
+
+def test_what_has_no_owner_does_not_get_one(file: Path) -> None:
+    of_version_1(file)
+    read(file)
+    run(file, "UPDATE retained SET owner = '' WHERE name = 'r'")
+    assert list(read(file).retained) == ["/"]
 
 
 def test_what_hangs_on_a_damaged_session_goes_with_it(file: Path) -> None:

@@ -65,7 +65,7 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
     link = state.link
     before = len(link.chunks)
     message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
-    matched = realm.router.route(message)
+    matched = realm.router.route(message, session.owner)
     if events.wants_messages:
         events.tell(MessagePublished(session.client_id, message))
     if packet.qos:

@@ -210,7 +210,7 @@ class Realm:
         if not session.may_publish(fields.topic, fields.retain):
             self.counters.dropped_refused += 1
             return
-        self.router.route(will.message(self.turn.now, session.client_id))
+        self.router.route(will.message(self.turn.now, session.client_id), session.owner)
 
     def pump(self, session: Session) -> None:
         """Send what waits for the Session, and go on in the next turn while retained messages do."""

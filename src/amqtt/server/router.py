@@ -45,9 +45,13 @@ class Router:
         self._journal = journal
         self.retained.on_expired = self._expired
 
-    def route(self, message: Message) -> int:
-        """Deliver the Message to every matching Subscriber [MQTT-4.5.0-1]; how many matched."""
+    def route(self, message: Message, owner: str | None = None) -> int:
+        """Deliver the Message to every matching Subscriber [MQTT-4.5.0-1]; how many matched.
+
+        `owner` is that of the Session which publishes it.
+        """
         if message.retain:
+            message.owner = owner
             self.retain(message)
         targets = self.tree.match(message.topic)
         for target in targets:

@@ -30,6 +30,8 @@ LONGEST_INTERVAL: Final = 0xFFFF_FFFF
 LAST_IDENTIFIER: Final = MAXIMUM_VARIABLE_BYTE_INTEGER
 UNBOUNDED: Final = 65_535
 """Levels and User Properties were bounded when they came in: the bounds may have changed since."""
+COLUMNS_WITHOUT_OWNER: Final = 8
+"""Of `retained`, in a file of version 1 or 2 that is salvaged."""
 _AS_STORED: Final = PacketBounds(UNBOUNDED, 16 * 1024 * 1024)
 
 _FOUR_NUMBERS: Final = Struct("<QQQQ").pack
@@ -64,13 +66,28 @@ def subscription_row(key: tuple[int, str], subscription: Subscription) -> Row:
     return (*values, checksum(values))
 
 
-def message_row(key: int | str, message: Message) -> Row:
-    """A row of `messages` or of `retained`, whose key is the Topic Name."""
-    values = (
-        key, message.topic, message.qos | (RETAIN if message.retain else 0), stored_properties(message),
+def message_row(number: int, message: Message) -> Row:
+    """A row of `messages`."""
+    values = (number, *_of_message(message))
+    return (*values, message.payload, checksum(values, message.payload))
+
+
+def retained_row(topic: str, message: Message) -> Row:
+    """A row of `retained`."""
+    values = (topic, *_of_message(message), message.owner)
+    return (*values, message.payload, retained_checksum(values, message.payload))
+
+
+def retained_checksum(values: Row, payload: bytes) -> int:
+    """That of a row of `retained`: without an owner it is that of versions 1 and 2, which knew none."""
+    return checksum(values[:-1] if values[-1] is None else values, payload)
+
+
+def _of_message(message: Message) -> Row:
+    return (
+        message.topic, message.qos | (RETAIN if message.retain else 0), stored_properties(message),
         _stored_moment(message.expires_at), message.publisher,
     )
-    return (*values, message.payload, checksum(values, message.payload))
 
 
 def stored_properties(message: Message) -> bytes | None:
@@ -126,6 +143,8 @@ def _stored_moment(when: float) -> float | None:
 
 def take_row(table: str, row: Row, kept: Batch) -> None:
     """Put a row of this table into `kept`; DamagedRow says why it cannot be."""
+    if table == "retained" and len(row) == COLUMNS_WITHOUT_OWNER:
+        row = (*row[:-2], None, *row[-2:])
     if len(row) != len(_KINDS[table]) + (table in WITH_PAYLOAD) + 1:
         raise DamagedRow("it has not the columns of its table")
     *head, written = row
@@ -133,7 +152,7 @@ def take_row(table: str, row: Row, kept: Batch) -> None:
     values = tuple(head)
     _check_kinds(table, values, payload)
     try:
-        found = entry_checksum(*values) if table == "entries" else checksum(values, payload)
+        found = _checksum(table, values, payload)
     except (TypeError, error) as fault:  # a number out of range
         raise DamagedRow(str(fault)) from fault
     if found != written:
@@ -147,6 +166,12 @@ def take_row(table: str, row: Row, kept: Batch) -> None:
         raise
     except (PeerError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as fault:
         raise DamagedRow(str(fault)) from fault
+
+
+def _checksum(table: str, values: Row, payload: bytes) -> int:
+    if table == "entries":
+        return entry_checksum(*values)
+    return retained_checksum(values, payload) if table == "retained" else checksum(values, payload)
 
 
 def _check_kinds(table: str, values: Row, payload: object) -> None:
@@ -235,10 +260,12 @@ def _take_message(values: Row, payload: bytes, kept: Batch) -> None:
 
 
 def _take_retained(values: Row, payload: bytes, kept: Batch) -> None:
-    name, topic, options, properties, expires_at, publisher = values
+    name, topic, options, properties, expires_at, publisher, owner = values
     if name != topic:
         raise DamagedRow("it is that of another topic")
-    kept.retained[name] = message_of_row(topic, options, properties, expires_at, publisher, payload)
+    message = message_of_row(topic, options, properties, expires_at, publisher, payload)
+    message.owner = owner
+    kept.retained[name] = message
 
 
 def message_of_row(
@@ -294,7 +321,7 @@ _KINDS: Final[Mapping[str, tuple[tuple[type, ...], ...]]] = {
     "messages": (_INTEGER, *_OF_MESSAGE),
     "entries": (_INTEGER, _INTEGER, _INTEGER, _INTEGER, _TEXT_OR_NONE, _TEXT_OR_NONE),
     "received": (_INTEGER, _INTEGER),
-    "retained": (_TEXT, *_OF_MESSAGE),
+    "retained": (_TEXT, *_OF_MESSAGE, _TEXT_OR_NONE),
     "wills": (_INTEGER, _TEXT, _INTEGER, _BYTES_OR_NONE, _MOMENT),
 }
 """The kinds of value in each column, payload and checksum left out."""

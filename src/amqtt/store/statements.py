@@ -11,6 +11,7 @@ from amqtt.store.rows import (
     entry_row,
     message_row,
     received_row,
+    retained_row,
     session_row,
     subscription_row,
     will_row,
@@ -22,7 +23,7 @@ CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
 made 64 at a time, too: compiled code keeps the interpreter to itself, and 65,536 rows would take it from the
 event loop for 0.1 s (measured)."""
 COLUMNS: Final[Mapping[str, int]] = {
-    "sessions": 6, "subscriptions": 5, "messages": 8, "entries": 7, "received": 3, "retained": 8, "wills": 7,
+    "sessions": 6, "subscriptions": 5, "messages": 8, "entries": 7, "received": 3, "retained": 9, "wills": 7,
     "batches": 2,
 }
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -56,7 +57,7 @@ def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
     _write(connection, "messages", batch.messages, message_row)
     _write(connection, "entries", batch.entries, entry_row)
     _write(connection, "received", batch.received, received_row)
-    _write(connection, "retained", batch.retained, message_row)
+    _write(connection, "retained", batch.retained, retained_row)
     _write(connection, "wills", batch.wills, will_row)
 
 

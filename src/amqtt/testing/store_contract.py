@@ -155,6 +155,19 @@ class StoreContract(ABC):
 
         self._run(work())
 
+    def test_who_retained_a_message_is_kept_and_so_is_that_he_has_no_name_or_nobody_did(self) -> None:
+        async def work() -> None:
+            batch = Batch(1)
+            for topic, owner in (("named", "user"), ("without a name", ""), ("the program's", None)):
+                batch.retained[topic] = Message(topic, b"x", 1, True, publisher="c", owner=owner)
+            later = Batch(2)
+            later.retained["named"] = Message("named", b"y", 1, True, publisher="c", owner="another")
+            kept = (await self._reopened(batch, later)).retained
+            owners = {topic: message.owner for topic, message in kept.items() if message is not None}
+            assert owners == {"named": "another", "without a name": "", "the program's": None}
+
+        self._run(work())
+
     def test_close_may_be_called_twice(self) -> None:
         async def work() -> None:
             store = self.store()
@@ -189,8 +202,8 @@ def everything() -> Batch:
     batch.entries[7] = StoredEntry(2, 3, 2, False)
     batch.received[(1, 1)] = True
     batch.received[(1, 65535)] = True
-    batch.retained["r"] = Message("r", b"kept", 1, True, properties, NEVER, "c1")
-    batch.retained["/"] = Message("/", b"\x00", 0, True)
+    batch.retained["r"] = Message("r", b"kept", 1, True, properties, NEVER, "c1", "user ü")
+    batch.retained["/"] = Message("/", b"\x00", 0, True, owner="")
     batch.wills[1] = StoredWill(WillFields("w", b"gone", 2, True, will_properties))
     batch.wills[2] = StoredWill(WillFields("w/2", b""), 1_700_000_030.0)
     return batch
@@ -230,7 +243,7 @@ def contents(batch: Batch) -> dict[str, object]:
 def _message(message: Message) -> tuple[object, ...]:
     return (
         message.topic, message.payload, message.qos, message.retain, _properties(message.properties, PUBLISH),
-        message.expires_at, message.publisher,
+        message.expires_at, message.publisher, message.owner,
     )
 
 

@@ -320,4 +320,5 @@ def _bare(message: Message) -> Message:
         message.properties,
         message.expires_at,
         message.publisher,
+        message.owner,
     )
