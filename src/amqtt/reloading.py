@@ -1,6 +1,7 @@
 """What a Service may change while it runs: who may come in and what they may do, certificates, limits."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from amqtt.net.settings import ListenerSettings
 from amqtt.server.realm import Realm
 from amqtt.server.review import review
 from amqtt.sessions.session import Session
+
+logger = logging.getLogger("amqtt.broker")
 
 _LISTENED: Final = (
     "type", "bind", "max_connections", "path", "mode", "owner", "group", "allowed_origins", "proxy_from",
@@ -78,29 +81,63 @@ def _is_moved(old: ListenerSettings, new: ListenerSettings) -> bool:
 
 
 def renew_permissions(realm: Realm, rules: object) -> int:
-    """Hold every Session to the present rules; how many Clients had to leave.
+    """Hold every Session, and all that is retained, to the present rules; how many Clients had to leave.
 
     A Client whose user would not be let in any more is told so and disconnected; its Session, Will
     Message and retained messages go with it. What the others subscribed to and may not any more ends,
-    what waits for them is looked at when it is sent. Permissions that ask before they answer are left
-    to themselves: they ask each time.
+    what waits for them is looked at when it is sent. What a user retained and may not publish any more
+    is retained no longer, whether he has a Session or not. Permissions that ask before they answer are
+    left to themselves: they ask each time.
     """
     if not isinstance(rules, Rules):
         return 0
-    present = rules
+    sessions, retained = len(realm.sessions), len(realm.retained)
+    present = _Present(realm, rules)
+    left = review(realm, present.of_session, present.of_user)
+    sessions -= len(realm.sessions)
+    retained -= len(realm.retained)
+    if sessions or retained:
+        logger.warning(
+            "By the present rules Sessions have ended (%d), and messages are retained no longer (%d): "
+            "their users are gone, or may not publish them any more", sessions, retained,
+        )
+    return left
 
-    def permissions_of(session: Session) -> Permissions | None:
-        if session.permissions.asks or session.owner is None:
-            return session.permissions
-        if not present.keeps(session.owner or None):
+
+class _Present:
+    """The present rules, asked about everybody; each user is looked up once."""
+
+    def __init__(self, realm: Realm, rules: Rules) -> None:
+        self._realm = realm
+        self._rules = rules
+        self._kept: dict[str, bool] = {}
+
+    def of_session(self, session: Session) -> Permissions | None:
+        """What the owner of a Session may do; None: he would not be let in any more."""
+        old = session.permissions
+        if old.asks or session.owner is None:
+            return old
+        if not self._keeps(session.owner):
             return None
-        inner = getattr(session.permissions, "inner", session.permissions)
-        state = realm.connected.get(session.client_id)
+        state = self._realm.connected.get(session.client_id)
         peer = Peer() if state is None else state.peer
         request = ConnectRequest(session.client_id, session.owner or None, None, peer)
-        return present.renewed(inner, request)
+        new = self._rules.renewed(getattr(old, "inner", old), request)
+        # Who is away is asked when he is back; who was not restricted, and is not, goes on as he is.
+        is_the_same = type(old) is type(new) is Permissions
+        return old if is_the_same or (new.asks and state is None) else new
 
-    return review(realm, permissions_of)
+    def of_user(self, client_id: str, owner: str) -> Permissions | None:
+        """The same for a user who has no Session with this Client Identifier any more."""
+        if not self._keeps(owner):
+            return None
+        user = owner or None
+        return self._rules.renewed(Permissions(user), ConnectRequest(client_id, user, None, Peer()))
+
+    def _keeps(self, owner: str) -> bool:
+        if owner not in self._kept:
+            self._kept[owner] = self._rules.keeps(owner or None)
+        return self._kept[owner]
 
 
 class Retired:

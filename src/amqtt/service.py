@@ -195,6 +195,7 @@ class Service:
         self._server.serve()
         await self._open_store(self._house)
         self._server.authenticator = self._authenticator
+        renew_permissions(self._server.realm, self._authenticator)
         self._started = self._turn.now
         for name, settings in self.config.listeners.items():
             if settings.type == "http":

@@ -87,7 +87,6 @@ ELSEWHERE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "websockets_headers_size": ((), "the size of a WebSocket handshake is bounded"),
     "packet_buffer_size": ((), "the size of a WebSocket handshake is bounded"),
     "accept_protocol_versions": ((), "MQTT 3.1, 3.1.1 and 5.0 are served on every listener"),
-    "check_retain_source": ((), "retained messages stay when who loses a right has no Session"),
 }
 """What is missed: which doors stay closed for it, and what to say."""
 
@@ -99,6 +98,7 @@ NEEDLESS: Final[Mapping[str, str]] = {
     "log_facility": _LOGS, "connection_messages": _LOGS, "websockets_log_level": _LOGS,
     "autosave_interval": _SAVING, "autosave_on_changes": _SAVING,
     "persistence_file": "the file is called amqtt.db",
+    "check_retain_source": "what a user may not publish any more is retained no longer, whoever he is",
     "retain_expiry_interval": "retained messages are forgotten when they expire, whoever subscribes",
     "pid_file": "systemd and Docker know the process; none is written",
     "user": "start it as the user it is to run as; see the systemd unit",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from amqtt.abc import Authenticator, Batch, Peer, Permissions
+from amqtt.abc import Authenticator, Batch, Peer
 from amqtt.errors import StoreError
 from amqtt.message import Message
 from amqtt.server.arrivals import arrived, go_on, pause, report, stand_in_line, take_answer
@@ -18,7 +18,7 @@ from amqtt.server.publish import has_durable_destination
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
-from amqtt.server.review import review
+from amqtt.server.review import OfSession, OfUser, review
 from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
 from amqtt.server.stopping import settle_wills, under_way
@@ -26,7 +26,6 @@ from amqtt.server.watching import SentPackets
 from amqtt.sessions.counters import Counters
 from amqtt.sessions.journal import Journal
 from amqtt.sessions.link import Link, Turn
-from amqtt.sessions.session import Session
 from amqtt.topics.names import split_shared, topic_filter_fault
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.subscriptions import Subscription, Target
@@ -180,13 +179,14 @@ class Server:
         """Do what is due; the moment of the next deadline, None without one."""
         return self.deadlines.tick(self.turn.now)
 
-    def review(self, permissions_of: Callable[[Session], Permissions | None]) -> int:
+    def review(self, of_session: OfSession, of_user: OfUser | None = None) -> int:
         """Give every Session the Permissions that its `owner` has now; None: it may not connect any more.
 
-        To be called when the rules have changed, with `authenticator` already the new one. How many
-        Clients had to leave.
+        `of_user` says the same of who retained something and has no Session; without it that stays. To be
+        called when the rules have changed, with `authenticator` already the new one. How many Clients had
+        to leave.
         """
-        return review(self.realm, permissions_of)
+        return review(self.realm, of_session, of_user)
 
     def publish(self, message: Message) -> int:
         """Route a Message of the embedding program; how many Subscribers matched.
