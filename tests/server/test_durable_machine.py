@@ -77,7 +77,10 @@ def lasting(realm: Realm) -> dict[str, object]:
             "received": session.received,
             "will": None if session.will is None else session.will.fields.payload,
         }
-    retained = {message.topic: (message.payload, message.qos) for message in realm.retained}
+    retained = {
+        message.topic: (message.payload, message.qos, message.publisher, message.owner)
+        for message in realm.retained
+    }
     return {"sessions": sessions, "retained": retained}
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from amqtt.message import Message
 from amqtt.sessions.permissions import Permissions
 from amqtt.sessions.session import Session
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Disconnect, Publish, WillFields
 from support.bench_server import Bench, BenchClient
+from support.raw_client import properties
 
 BOTH = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 
@@ -44,9 +46,41 @@ def come(bench: Bench, name: str, version: int = MQTT_5, **more: object) -> Benc
     return bench.connected(name, version, username=name, clean_start=False, **more)
 
 
+def come_as(bench: Bench, client_id: str, user: str) -> BenchClient:
+    return bench.connected(client_id, username=user, clean_start=False, session_expiry_interval=1000)
+
+
 def review(bench: Bench, granted: Mapping[str, Permissions | None]) -> int:
     """Go by these Permissions; whoever is not among them keeps what he has."""
     return bench.server.review(lambda session: granted.get(session.client_id, session.permissions))
+
+
+Asked = list[tuple[str, str]]
+
+
+def review_all(bench: Bench, users: Mapping[str, Permissions | None]) -> Asked:
+    """Go by these Permissions of users, with or without Sessions; who was asked about without one."""
+    asked: Asked = []
+
+    def of_user(client_id: str, owner: str) -> Permissions | None:
+        asked.append((client_id, owner))
+        return users[owner]
+
+    bench.server.review(lambda session: users.get(session.owner or "", session.permissions), of_user)
+    return asked
+
+
+def retained(bench: Bench) -> list[str]:
+    return sorted(message.topic for message in bench.server.retained)
+
+
+def pass_by(bench: Bench, client_id: str, user: str | None, *topics: str, version: int = MQTT_5) -> None:
+    """Retain something on these topics, and end the Session."""
+    client = bench.connected(client_id, version, username=user)
+    for topic in topics:
+        client.publish(topic, b"x", 1, retain=True)
+    client.send(Disconnect())
+    assert client_id not in bench.server.realm.sessions
 
 
 def topics(client: BenchClient) -> list[str]:
@@ -142,6 +176,104 @@ def test_the_messages_of_somebody_who_is_not_judged_stay_retained() -> None:
     bench.connected("passing").publish("u", b"x", retain=True)
     review(bench, {"a": Only("a")})
     assert [message.topic for message in bench.server.retained] == ["u"]
+
+
+@BOTH
+def test_what_somebody_retained_whose_session_has_ended_is_judged_by_his_name_and_client_identifier(
+    version: int,
+) -> None:
+    bench = Bench()
+    pass_by(bench, "c1", "alice", "mine", "yours", version=version)
+    pass_by(bench, "c2", "alice", "too", version=version)
+    pass_by(bench, "c3", "bob", "bobs", version=version)
+    asked = review_all(bench, {"alice": Only("alice", "mine"), "bob": None})
+    assert sorted(asked) == [("c1", "alice"), ("c2", "alice"), ("c3", "bob")], "each of them once"
+    assert retained(bench) == ["mine"]
+    assert bench.faults == []
+
+
+def test_what_was_retained_without_a_name_is_judged_by_the_rules_for_those() -> None:
+    bench = Bench()
+    pass_by(bench, "c", None, "mine", "yours")
+    assert review_all(bench, {"": Only("", "mine")}) == [("c", "")]
+    assert retained(bench) == ["mine"]
+
+
+def test_what_the_program_retained_is_nobodys_and_stays() -> None:
+    bench = Bench()
+    bench.server.publish(Message("the program's", b"x", 0, True))
+    pass_by(bench, "c", "alice", "the program's too")
+    bench.server.publish(Message("the program's too", b"y", 0, True))
+    assert review_all(bench, {"alice": None, "": None}) == []
+    assert retained(bench) == ["the program's", "the program's too"]
+
+
+def test_what_a_client_sends_in_one_piece_is_its_users_packet_by_packet() -> None:
+    bench = Bench()
+    client = bench.connected("c", username="alice")
+    client.send(*[Publish(f"t/{number}", b"x", 1, True, packet_id=number) for number in range(1, 9)])
+    client.send(*[Publish("t/0", b"%d" % number, 0, True) for number in range(8)])
+    assert [message.owner for message in bench.server.retained] == ["alice"] * 9
+
+
+@pytest.mark.parametrize("delay", [0, 60])
+def test_a_will_message_that_is_retained_is_that_of_the_owner_of_its_session(delay: int) -> None:
+    bench = Bench()
+    will = WillFields("w", b"x", 0, True, properties(will_delay_interval=delay))
+    bench.connected("c", username="alice", will=will, session_expiry_interval=100).lose()
+    bench.pass_time(101)
+    (message,) = bench.server.retained
+    assert (message.publisher, message.owner) == ("c", "alice")
+    review_all(bench, {"alice": Only("alice")})
+    assert retained(bench) == []
+
+
+def test_another_user_who_has_the_client_identifier_now_neither_saves_nor_costs_what_is_retained() -> None:
+    bench = Bench()
+    pass_by(bench, "c", "alice", "allowed to alice", "allowed to bob")
+    come_as(bench, "c", "bob")
+    allowed = {name: Only(name, f"allowed to {name}") for name in ("alice", "bob")}
+    assert review_all(bench, allowed) == [("c", "alice")]
+    assert retained(bench) == ["allowed to alice"]
+
+
+def test_a_session_that_keeps_its_permissions_keeps_what_it_retained() -> None:
+    bench = Bench()
+    come_as(bench, "c", "alice").publish("t", b"x", retain=True)
+    bench.server.review(lambda session: session.permissions, lambda client_id, owner: None)
+    assert retained(bench) == ["t"]
+
+
+def test_who_cannot_answer_at_once_or_is_not_restricted_loses_nothing_of_what_he_retained() -> None:
+    bench = Bench()
+    pass_by(bench, "c1", "asks", "t")
+    pass_by(bench, "c2", "free", "u")
+    message = Message("$plugin/v", b"x", 0, True, publisher="c3")
+    bench.server.realm.router.route(message, "free")
+    review_all(bench, {"asks": Asks("asks"), "free": Permissions("free")})
+    assert retained(bench) == ["$plugin/v", "t", "u"]
+
+
+def test_permissions_that_raise_permit_nothing_and_it_is_told() -> None:
+    class Broken(Only):
+        def may_publish(self, topic: str, retain: bool) -> bool:
+            raise RuntimeError(topic)
+
+    bench = Bench()
+    pass_by(bench, "c", "alice", "t")
+    review_all(bench, {"alice": Broken("alice")})
+    assert retained(bench) == []
+    assert [str(fault) for fault in bench.faults] == ["t"]
+
+
+def test_of_what_an_earlier_version_retained_the_client_identifier_is_all_that_is_known() -> None:
+    """Its Session tells whose it is; without one it stays."""
+    bench = Bench()
+    come_as(bench, "c", "alice")
+    for topic, client_id in (("t", "c"), ("u", "gone")):
+        bench.server.realm.router.restore(Message(topic, b"x", 0, True, publisher=client_id))
+    assert review_all(bench, {"alice": Only("alice")}) == []
+    assert retained(bench) == ["u"]
 
 
 def test_a_session_that_ends_while_others_are_reviewed_is_no_fault() -> None:

@@ -164,8 +164,12 @@ class ServerAndModel(RuleBasedStateMachine):
         assert counters.queued_messages == sum(len(realm.sessions[each].backlog) for each in model)
         assert counters.inflight_out == sum(len(realm.sessions[each].inflight) for each in model)
         assert counters.inflight_in == sum(len(session.received) for session in model.values())
-        live = [each.topic for each in self.model.retained if each.expires_at > self.bench.turn.now]
-        assert sorted(each.topic for each in realm.retained) == sorted(live)
+        # Nobody here has a name; what nobody published is nobody's.
+        live = [
+            (each.topic, each.publisher, "" if each.publisher else None)
+            for each in self.model.retained if each.expires_at > self.bench.turn.now
+        ]
+        assert sorted((each.topic, each.publisher, each.owner) for each in realm.retained) == sorted(live)
 
     # -- what Clients do
 
