@@ -115,17 +115,18 @@ class _Present:
     def of_session(self, session: Session) -> Permissions | None:
         """What the owner of a Session may do; None: he would not be let in any more."""
         old = session.permissions
-        if old.asks or session.owner is None:
+        if session.owner is None:
             return old
         if not self._keeps(session.owner):
             return None
+        if old.asks:
+            return old
         state = self._realm.connected.get(session.client_id)
         peer = Peer() if state is None else state.peer
         request = ConnectRequest(session.client_id, session.owner or None, None, peer)
         new = self._rules.renewed(getattr(old, "inner", old), request)
-        # Who is away is asked when he is back; who was not restricted, and is not, goes on as he is.
-        is_the_same = type(old) is type(new) is Permissions
-        return old if is_the_same or (new.asks and state is None) else new
+        # Who was not restricted, and is not, goes on as he is.
+        return old if new.asks or type(old) is type(new) is Permissions else new
 
     def of_user(self, client_id: str, owner: str) -> Permissions | None:
         """The same for a user who has no Session with this Client Identifier any more."""

@@ -89,6 +89,33 @@ async def test_a_user_who_is_gone_is_told_so_and_others_stay(opener: Opener, tmp
         assert refused.reason_code == 0x86
 
 
+class Granting:
+    """A plugin of aMQTT that is asked about topics, and grants all of them."""
+
+    async def topic_filtering(self, *, session: object, topic: object, action: object) -> bool:
+        return True
+
+
+async def test_a_user_who_is_gone_leaves_also_where_plugins_are_asked_about_topics(
+    opener: Opener, tmp_path: Path
+) -> None:
+    auth = {"allow-anonymous": False, "password-file": users(tmp_path / "p", "alice", "bob")}
+    sections = {"auth": auth, "topic-check": {"enabled": True, "plugins": [Granting()]}}
+    async with Broker(config(**sections)) as broker:
+        alice, bob = await as_user(opener, broker, "alice"), await as_user(opener, broker, "bob")
+        for client in (alice, bob):
+            await client.subscribe("#")
+        for topic, client in (("alices", alice), ("bobs", bob)):
+            client.publish(topic, b"x", retain=True)
+            await client.sync()
+        users(tmp_path / "p", "alice")
+        broker.reload()
+        assert isinstance((await bob.expect_closed())[-1], Disconnect)
+        assert [message.topic for message in broker.server.retained] == ["alices"]
+        assert list(broker.server.realm.sessions) == ["alice"]
+        assert list(broker.server.realm.sessions["alice"].subscriptions) == ["#"]
+
+
 async def test_who_has_no_name_must_leave_when_a_name_is_asked_for(opener: Opener, tmp_path: Path) -> None:
     file = users(tmp_path / "p", "alice")
     open_to_all = config(auth={"allow-anonymous": True, "password-file": file})

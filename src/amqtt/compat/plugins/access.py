@@ -288,6 +288,10 @@ class PreparedAccess(Authenticator):
         """Whether a Client of this user, who is in already, would still be let in."""
         return self._inner.keeps(user)
 
+    def renewed(self, permissions: Permissions, request: ConnectRequest) -> Permissions:
+        """What a Client that is in already may do by the present rules."""
+        return self._inner.renewed(permissions, request)
+
     async def close(self) -> None:
         """Close those who are asked."""
         await self._inner.close()
