@@ -12,6 +12,7 @@ from amqtt.store.rows import (
     entry_row,
     message_row,
     received_row,
+    retained_row,
     session_row,
     subscription_row,
     take_row,
@@ -23,7 +24,7 @@ GRACE = 30.0
 """Seconds that Clients have to come back after a crash before their Will Messages are published."""
 ROWS: dict[str, Callable[[Any, Any], Row]] = {
     "sessions": session_row, "subscriptions": subscription_row, "messages": message_row,
-    "entries": entry_row, "received": received_row, "retained": message_row, "wills": will_row,
+    "entries": entry_row, "received": received_row, "retained": retained_row, "wills": will_row,
 }
 
 

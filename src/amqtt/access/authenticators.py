@@ -45,6 +45,7 @@ class Authenticators(Authenticator):
 
     def __init__(self, members: Mapping[str, Authenticator], policy: Policy | None = None) -> None:
         self._members = tuple(members.items())
+        self._keepers = tuple(member for member in members.values() if isinstance(member, Keeper))
         self._policy = policy or Policy()
         self.methods = tuple(
             dict.fromkeys(method for member in members.values() for method in member.methods)
@@ -68,7 +69,7 @@ class Authenticators(Authenticator):
 
         One who knows the user is enough: each of them has its own way to prove who one is.
         """
-        opinions = [member.keeps(user) for _, member in self._members if isinstance(member, Keeper)]
+        opinions = [keeper.keeps(user) for keeper in self._keepers]
         return True in opinions or False not in opinions
 
     def renewed(self, permissions: Permissions, request: ConnectRequest) -> Permissions:
