@@ -279,3 +279,20 @@ def test_rows_are_made_as_they_are_written_so_that_the_event_loop_is_let_in_betw
     assert max(ahead) < CHUNKS[0]
     assert connection.execute("SELECT count(*), max(a) FROM wills").fetchone() == (1_000, 999)
     connection.close()
+
+
+def test_a_file_shrinks_when_it_is_closed_and_holds_little_any_more(file: Path) -> None:
+    database = Database(file, "full")
+    database.open()
+    much, nothing = Batch(1), Batch(2)
+    for number in range(1_000):
+        much.retained[f"t/{number}"] = Message(f"t/{number}", bytes(2_000), 1, True)
+        nothing.retained[f"t/{number}"] = None
+    database.write(much)
+    database.close()
+    large = file.stat().st_size
+    database.open()
+    database.write(nothing)
+    database.close()
+    assert large > 2_000_000
+    assert file.stat().st_size < 200_000
