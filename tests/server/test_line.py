@@ -181,6 +181,18 @@ def test_work_that_nobody_notices_makes_none_for_the_end_of_the_turn() -> None:
     assert working.bench.server.deadlines.next is None
 
 
+def test_many_short_reads_that_nobody_comes_between_end_the_turn_too() -> None:
+    working = Working(0.3 * UNNOTICED)
+    client = working.connected("c")
+    reads = 0
+    while not is_paused(client):
+        working.hear(client, *numbered(3, 0))
+        reads += 1
+    assert reads * 0.9 * UNNOTICED <= LONGEST_TURN + 3 * UNNOTICED
+    working.next_turn()
+    assert not is_paused(client)
+
+
 def test_one_packet_by_itself_is_never_put_off_and_another_client_is_answered_at_once() -> None:
     working = Working(10 * LONGEST_TURN)
     busy, other, idle = (working.connected(name) for name in ("busy", "other", "idle"))

@@ -24,7 +24,8 @@ CONNECT. One read of 64 KiB may hold 7,000 packets of QoS 2, 35 ms, or messages 
 has no end at all; a CONNECT may take a Session over and send all again that is in flight. With ten
 milliseconds, and as much again to write what came of them, there is room for what cannot be cut."""
 UNNOTICED: Final = LONGEST_TURN / 10
-"""Seconds of work that are no reason to look for the end of the turn."""
+"""Seconds of work, of one read or of many short ones, that are no reason to look for the end of the turn. An
+event loop may read 2 MiB of one Client before it looks at another, 64 KiB at a time."""
 
 
 class Line:
@@ -34,8 +35,8 @@ class Line:
     """
 
     __slots__ = (
-        "_deadlines", "_ends", "_is_over", "_line", "_place", "_serves", "_serves_first", "_spent", "_turn",
-        "_watches", "go_on",
+        "_deadlines", "_ends", "_is_over", "_line", "_place", "_seen", "_serves", "_serves_first", "_spent",
+        "_turn", "_unnoticed", "_watches", "go_on",
     )
 
     def __init__(
@@ -48,6 +49,8 @@ class Line:
         self._spent = 0
         self._ends = math.inf
         self._is_over = False
+        self._seen = -math.inf
+        self._unnoticed = 0.0
         self._place = 0
         self._serves = False
         self._serves_first = False
@@ -80,7 +83,9 @@ class Line:
             return True
         moment = self._turn.present()
         if self._ends == math.inf:
-            if moment - self._turn.now < UNNOTICED:
+            self._unnoticed += moment - max(self._turn.now, self._seen)
+            self._seen = moment
+            if self._unnoticed < UNNOTICED:
                 return False
             self._expect_end()
         self._is_over = moment >= self._ends
@@ -105,6 +110,7 @@ class Line:
         return self._serves_first or not self.is_over
 
     def _expect_end(self) -> None:
+        self._unnoticed = 0.0
         self._ends = self._turn.now + LONGEST_TURN
         self._watch()
 
