@@ -1,6 +1,17 @@
 """Variable headers and payloads: those that aMQTT's packets show, and those that programs fill in for one."""
 
+from collections.abc import Mapping
 from types import GenericAlias
+from typing import Final
+
+UNTOLD: Final = ("_kind", "password")
+"""What is not written of a part, whoever logs it."""
+
+
+def written(kind: str, fields: Mapping[str, object]) -> str:
+    """A part as people read it."""
+    shown = ", ".join(f"{name}={value!r}" for name, value in fields.items() if name not in UNTOLD)
+    return f"{kind}({shown})"
 
 
 class Fields:
@@ -14,8 +25,7 @@ class Fields:
         raise AttributeError(f"{self.__dict__.get('_kind', 'it')} has no field {name!r}")
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items() if name != "_kind")
-        return f"{self._kind}({fields})"
+        return written(self._kind, self.__dict__)
 
 
 class _Parts:
@@ -25,8 +35,7 @@ class _Parts:
         return GenericAlias(cls, arguments)
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name != "password")
-        return f"{type(self).__name__}({fields})"
+        return written(type(self).__name__, vars(self))
 
 
 class MQTTVariableHeader(_Parts):

@@ -83,6 +83,7 @@ def test_a_connect_shows_its_fields_but_does_not_write_its_password() -> None:
     assert packet.variable_header.keep_alive == 30
     assert packet.payload is not None
     assert packet.payload.client_id == "one"
+    assert "secret" not in f"{packet.payload!r} {packet.payload}"
     assert packet.fixed_header.packet_type == CONNECT
     with pytest.raises(AttributeError, match="keepalive"):
         _ = packet.variable_header.keepalive
