@@ -33,7 +33,8 @@ from support.opener import Opener
 VERSIONS = pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
 TABLE = {
     "maximum_connections": 0, "maximum_unauthenticated": 1000, "authentication_timeout": 5.0,
-    "proxy_timeout": 3.0, "retained_per_turn": 100, "maximum_queued_bytes_in_all": 0,
+    "proxy_timeout": 3.0, "receivers_at_once": 1000, "retained_per_turn": 100,
+    "maximum_queued_bytes_in_all": 0,
     "maximum_packet_size": 16 * 1024 * 1024, "maximum_connect_size": 64 * 1024, "connect_timeout": 10.0,
     "maximum_client_id_length": 1024, "maximum_topic_length": 65_535, "maximum_topic_levels": 200,
     "maximum_inflight": 256, "receive_maximum": 256, "maximum_queued_messages": 10_000,
@@ -285,6 +286,7 @@ NEVER_EXCEEDED = {
     "maximum_unauthenticated": "accepting waits",
     "maximum_inflight": "what is beyond waits in the queue, which has its own bounds",
     "maximum_inflight_bytes": "so does this",
+    "receivers_at_once": "the others come in the next turns",
     "retained_per_turn": "the others come in the next turns",
     "maximum_session_expiry": "the Client is granted less, and told so in CONNACK",
     "session_expiry_3_1_1": "nobody asks for it",

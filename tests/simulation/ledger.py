@@ -3,6 +3,8 @@
 from collections import Counter
 
 from amqtt.message import NEVER, Message
+from amqtt.server.events import ClientSubscribed, ClientUnsubscribed
+from amqtt.server.fan_out import FanOut
 from amqtt.server.server import Server
 from amqtt.sessions.session import Session
 from amqtt.topics.names import split_shared
@@ -36,26 +38,38 @@ def matches(topic_filter: str, topic: str) -> bool:
 class Copy:
     """One time that a message was routed: to these Sessions at this QoS, and to these shared groups.
 
-    `life` is the life of the Server, of which there is one more after each crash.
+    `life` is the life of the Server, of which there is one more after each crash. `publisher` is whose
+    messages it keeps its order with, "": everybody's. Those of `changed` subscribed or unsubscribed while
+    it was on its way, and may have it or not.
     """
 
-    __slots__ = ("groups", "life", "sequence", "sessions", "topic")
+    __slots__ = ("changed", "groups", "life", "publisher", "sequence", "sessions", "topic")
 
     def __init__(
-        self, life: int, sequence: int, topic: str, sessions: dict[Session, int], groups: list[SharedGroup]
+        self, life: int, sequence: int, message: Message, publisher: str, fan_out: "Progress | None"
     ) -> None:
         self.life = life
         self.sequence = sequence
-        self.topic = topic
-        self.sessions = sessions
-        self.groups = groups
+        self.topic = message.topic
+        self.publisher = publisher
+        self.changed: set[Session] = set() if fan_out is None else fan_out.changed
+        self.sessions: dict[Session, int] = {}
+        self.groups: list[SharedGroup] = []
+
+
+class Progress:
+    """A message on its way to its Subscribers, and the Sessions that subscribed or unsubscribed meanwhile."""
+
+    def __init__(self, fan_out: FanOut) -> None:
+        self.fan_out = fan_out
+        self.changed: set[Session] = set()
 
 
 class Reading:
     """What one Network Connection has brought its Client so far: order is kept per Connection."""
 
     def __init__(self) -> None:
-        self.latest: dict[tuple[str, int], int] = {}
+        self.latest: dict[tuple[str, int, str], int] = {}
 
 
 class Ledger:
@@ -70,6 +84,7 @@ class Ledger:
         self._sequence = 0
         self._life = 0
         self._numbered: dict[int, Session] = {}
+        self._under_way: dict[str, Progress] = {}
         self.routed: dict[bytes, list[Copy]] = {}
         self.owed: dict[Session, Counter[bytes]] = {}
         self.owed_by_groups: dict[SharedGroup | None, Counter[bytes]] = {}
@@ -82,6 +97,26 @@ class Ledger:
         self._is_listening = False
         self._server.subscribe("#", 2, self._route)
         self._is_listening = True
+        self._under_way.clear()
+        self._server.events.on(ClientSubscribed, self._note_change)
+        self._server.events.on(ClientUnsubscribed, self._note_change)
+
+    def _progress(self, publisher: str) -> Progress | None:
+        """Of the last message of this Client, None: all that it is for have it."""
+        state = self._server.realm.fan_outs.get(publisher)
+        if state is None or state.fan_out is None:
+            return None
+        progress = self._under_way.get(publisher)
+        if progress is None or progress.fan_out is not state.fan_out:
+            progress = self._under_way[publisher] = Progress(state.fan_out)
+        return progress
+
+    def _note_change(self, event: ClientSubscribed | ClientUnsubscribed) -> None:
+        session = self._server.realm.sessions[event.client_id]
+        for publisher in self._server.realm.fan_outs:
+            progress = self._progress(publisher)
+            if progress is not None:
+                progress.changed.add(session)
 
     # -- what the Server routes
 
@@ -91,9 +126,11 @@ class Ledger:
             return
         self._sequence += 1
         copies = self.routed.setdefault(payload, [])
-        copy = Copy(
-            self._life, self._sequence, message.topic, self._takers(message), self._groups(message.topic)
-        )
+        slices = self._server.limits.receivers_at_once == 1
+        order = message.publisher if slices else ""
+        copy = Copy(self._life, self._sequence, message, order, self._progress(message.publisher))
+        copy.sessions = self._takers(message)
+        copy.groups = self._groups(message.topic)
         copies.append(copy)
         if message.qos != 1 and sum(each.life == self._life for each in copies) > 1:
             raise Violation(f"{payload!r} of QoS {message.qos} was routed twice")
@@ -162,7 +199,7 @@ class Ledger:
             return
         if topic.startswith(REPLAYED):
             return
-        if all(copy.sessions.get(session) != qos for copy in copies):
+        if all(copy.sessions.get(session) != qos and session not in copy.changed for copy in copies):
             raise Violation(f"{payload!r} came at QoS {qos}, which it was not granted")
         if qos != 1 or not dup:
             self._check_once(arrived, payload, qos, len(copies))
@@ -179,11 +216,12 @@ class Ledger:
     def _check_order(
         self, reading: Reading, topic: str, payload: bytes, qos: int, copies: list[Copy]
     ) -> None:
-        before = reading.latest.get((topic, qos), 0)
+        publisher = copies[0].publisher
+        before = reading.latest.get((topic, qos, publisher), 0)
         later = [copy.sequence for copy in copies if copy.sequence > before]
         if not later:
             raise Violation(f"{payload!r} came behind one that was published later [MQTT-4.6.0-6]")
-        reading.latest[topic, qos] = later[0]
+        reading.latest[topic, qos, publisher] = later[0]
 
     def _arrive_shared(self, payload: bytes, qos: int, copies: list[Copy]) -> None:
         self.arrived_shared[payload, qos] += 1
@@ -210,6 +248,7 @@ class Ledger:
         for copies in self.routed.values():
             for copy in copies:
                 copy.sessions = {same[each]: qos for each, qos in copy.sessions.items() if each in same}
+                copy.changed = {same[each] for each in copy.changed if each in same}
         # A member that is gone with the crash may have had what a group owes: nobody else gets it then.
         self.owed_by_groups = {}
         self._listen()
@@ -224,7 +263,11 @@ class Ledger:
         for session in realm.sessions.values():
             arrived = self.arrived.get(session, Counter())
             had = {payload for payload, _, _ in arrived}
-            found += [(session.client_id, each) for each in self.owed.get(session, ()) if each not in had]
+            found += [
+                (session.client_id, each)
+                for each in self.owed.get(session, ())
+                if each not in had and not any(session in copy.changed for copy in self.routed[each])
+            ]
         had = {payload for payload, _ in self.arrived_shared}
         for name in GROUPS:
             owed = self.owed_by_groups.get(realm.shared.group(*name), Counter())

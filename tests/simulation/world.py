@@ -276,6 +276,7 @@ def _some_limits(random: Random) -> Limits:
         receive_maximum=random.choice((1, 3, 20)),
         maximum_queued_messages=random.choice((2, 5)) if tight else 10_000,
         maximum_unsent_bytes=random.choice((60, 400, EVERYTHING)),
+        receivers_at_once=random.choice((1, 1, 1_000)),
         topic_alias_maximum=random.choice((0, 2, 16)),
         maximum_subscriptions=3 if tight else 100,
         maximum_retained_messages=1 if tight else 100,

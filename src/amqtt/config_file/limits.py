@@ -28,6 +28,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
     "topic_alias_maximum": (0, 65_535),
     "maximum_unsent_bytes": (1024, _MUCH),
     "maximum_subscriptions": (1, _MUCH),
+    "receivers_at_once": (1, _MUCH),
     "retained_per_turn": (1, _MUCH),
     "maximum_sessions": (1, _MUCH),
     "maximum_session_expiry": (0, 0xFFFFFFFF),

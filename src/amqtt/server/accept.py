@@ -66,6 +66,9 @@ def accept(realm: Realm, state: ConnectionState, answer: Accepted) -> None:
     _bind(realm, state, packet, session)
     connack = _connack(state, present, properties)
     assert connack is not None
+    predecessor = realm.fan_outs.get(session.client_id)
+    if predecessor is not None:
+        state.fan_out = predecessor.fan_out
     if journal is not None and journal.changes != changes:
         journal.withhold(state.link)
     state.link.send(connack)

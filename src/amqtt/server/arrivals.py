@@ -10,8 +10,9 @@ from functools import partial
 from amqtt.server.authentication import answered
 from amqtt.server.disconnect import close
 from amqtt.server.events import Fault, PacketReceived
+from amqtt.server.fan_out import FanOut
 from amqtt.server.overload import DROPS_QOS_0
-from amqtt.server.publish import resolved_topic
+from amqtt.server.publish import fan_out, resolved_topic
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.state import CLOSED, ConnectionState
@@ -98,7 +99,9 @@ def _act(realm: Realm, state: ConnectionState, packets: list[Arrived]) -> None:
             if state.pending is not None:
                 state.waiting = packets[at + 1 :] + state.waiting
                 return
-            if (several or isinstance(packet, PublishRun)) and realm.line.is_over:
+            if state.fan_out is not None or (
+                (several or isinstance(packet, PublishRun)) and realm.line.is_over
+            ):
                 _end_turn(realm, state, packets, at)
                 return
         if state.decoder.error is not None and not state.waiting:
@@ -121,6 +124,10 @@ def report(realm: Realm, fault: Exception) -> None:
 def _fail(realm: Realm, state: ConnectionState, fault: Exception) -> None:
     """A fault of ours costs one Network Connection, and nothing else."""
     report(realm, fault)
+    if state.fan_out is not None:
+        realm.fan_outs.pop(state.fan_out.message.publisher, None)
+        state.fan_out.give_up()
+        state.fan_out = None
     close(realm, state, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "an error of the Server")
 
 
@@ -202,10 +209,21 @@ def go_on(realm: Realm, state: ConnectionState, now: float) -> None:
     """Act on what waits, and read again if that is all."""
     link = state.link
     link.paused = False
+    if state.fan_out is not None:
+        _go_on_giving(realm, state, state.fan_out)
     if state.pending is None:
         _catch_up(realm, state)
     if not link.paused:
         link.relieve()
+
+
+def _go_on_giving(realm: Realm, state: ConnectionState, under_way: FanOut) -> None:
+    """Its last message goes on to those who have not been given it, though it may be gone itself."""
+    try:
+        under_way.look_again(realm.tree)
+        fan_out(realm, state)
+    except Exception as fault:
+        _fail(realm, state, fault)
 
 
 def take_answer(realm: Realm, state: ConnectionState, answer: object) -> None:
@@ -229,6 +247,9 @@ def take_answer(realm: Realm, state: ConnectionState, answer: object) -> None:
 def _catch_up(realm: Realm, state: ConnectionState) -> None:
     """Act on the packets that wait, then on the bytes behind them, until something must wait again."""
     if state.link.paused:
+        return
+    if state.fan_out is not None:
+        stand_in_line(realm, state, [])
         return
     waiting, state.waiting = state.waiting, []
     if not realm.takes_messages:

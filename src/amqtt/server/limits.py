@@ -75,6 +75,8 @@ class Limits:
     """Retained messages of all topics together."""
     maximum_retained_bytes: int = 256 * 1024 * 1024
     """The same in bytes."""
+    receivers_at_once: int = 1_000
+    """Subscribers that are given one message before others have their turn, if it has lasted long."""
     retained_per_turn: int = 100
     """Retained messages that one Session is sent in one turn: whoever subscribes to very many must not keep
     the others waiting."""

@@ -5,6 +5,7 @@ from typing import Final
 from amqtt.message import Message, message_of
 from amqtt.server.disconnect import close
 from amqtt.server.events import MessageOffered, MessagePublished
+from amqtt.server.fan_out import FanOut
 from amqtt.server.realm import Realm
 from amqtt.server.reserved import strip_reserved
 from amqtt.server.router import SYS
@@ -13,6 +14,7 @@ from amqtt.server.wills import is_utf8
 from amqtt.sessions.journal import NOTHING_YET, Journal, answer, changes_of
 from amqtt.sessions.session import Session
 from amqtt.topics.shared import SharedGroup
+from amqtt.topics.subscriptions import Target
 from amqtt.wire.encoder import encode
 from amqtt.wire.errors import ProtocolError
 from amqtt.wire.packets import (
@@ -62,19 +64,73 @@ def publish(realm: Realm, state: ConnectionState, packet: Publish) -> None:
         _cannot_keep(realm, state, packet)
         return
     changes = NOTHING_YET if journal is None else journal.changes  # `changes_of`, without the call
+    message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
+    targets = realm.router.targets(message, session.owner)
+    if len(targets) > realm.limits.receivers_at_once and _may_be_sliced(session, packet):
+        state.fan_out = FanOut(message, packet, targets, changes)
+        realm.fan_outs[session.client_id] = state
+        fan_out(realm, state)
+    else:
+        _route(realm, state, packet, message, targets, changes)
+
+
+def _route(
+    realm: Realm,
+    state: ConnectionState,
+    packet: Publish,
+    message: Message,
+    targets: list[Target],
+    changes: int,
+) -> None:
+    """Deliver a message to all that it is for, in one turn, and acknowledge it."""
     link = state.link
     before = len(link.chunks)
-    message = message_of(packet, topic, state.version, realm.turn.now, session.client_id)
-    matched = realm.router.route(message, session.owner)
-    if events.wants_messages:
-        events.tell(MessagePublished(session.client_id, message))
+    for target in targets:
+        target.subscriber.deliver(message, target)
+    if realm.events.wants_messages:
+        realm.events.tell(MessagePublished(message.publisher, message))
+    behind = len(link.chunks)
+    _routed(realm, state, packet, len(targets), changes)
+    if before < behind < len(link.chunks):
+        link.bring_forward(before)
+
+
+def _routed(realm: Realm, state: ConnectionState, packet: Publish, matched: int, changes: int) -> None:
+    """All that it is for have the message: acknowledge it; who is ahead of the disk is held back."""
     if packet.qos:
-        behind = len(link.chunks)
-        _accepted(realm, state, session, packet, matched, changes)
-        if before < behind < len(link.chunks):
-            link.bring_forward(before)
-    if journal is not None and journal.changes != changes:
+        _accepted(realm, state, packet, matched, changes)
+    journal = realm.journal
+    if journal is not None and journal.changes != changes and not state.closed:
         press(realm, state, journal)
+
+
+def _may_be_sliced(session: Session, packet: Publish) -> bool:
+    """Whether a message may be given to its Subscribers in several turns, and so in several Batches.
+
+    Not one that its Client sends again after a crash, and nobody may have twice.
+    """
+    return packet.qos < 2 or session.journal is None
+
+
+def fan_out(realm: Realm, state: ConnectionState) -> None:
+    """Go on with the message of this Client that not all have been given, for as long as the turn lasts.
+
+    `state` is the Network Connection that it came on, or the one that its Client has now.
+    """
+    under_way = state.fan_out
+    assert under_way is not None
+    while under_way.left:
+        under_way.deliver(realm.limits.receivers_at_once)
+        if under_way.left and realm.line.is_over:
+            return
+    state.fan_out = None
+    if not under_way.done:
+        under_way.done = True
+        message = under_way.message
+        came_on = realm.fan_outs.pop(message.publisher)
+        if realm.events.wants_messages:
+            realm.events.tell(MessagePublished(message.publisher, message))
+        _routed(realm, came_on, under_way.packet, under_way.matched, under_way.changes)
 
 
 def press(realm: Realm, state: ConnectionState, journal: Journal) -> None:
@@ -192,26 +248,23 @@ def refused(realm: Realm, state: ConnectionState, packet: Publish, reason_code: 
             raise ProtocolError("the payload is not UTF-8", reason_code)
         return
     if state.version != MQTT_5:
-        _accepted(realm, state, session, packet, 1, changes_of(realm.journal))
+        _accepted(realm, state, packet, 1, changes_of(realm.journal))
     elif packet.qos == 1:
         state.link.follow(encode(Puback(packet.packet_id, reason_code), MQTT_5))
     else:
         state.link.follow(encode(Pubrec(packet.packet_id, reason_code), MQTT_5))
 
 
-def _accepted(
-    realm: Realm, state: ConnectionState, session: Session, packet: Publish, matched: int, changes: int
-) -> None:
+def _accepted(realm: Realm, state: ConnectionState, packet: Publish, matched: int, changes: int) -> None:
     """Take ownership: PUBACK or PUBREC with its Packet Identifier [MQTT-4.3.2-4] [MQTT-4.3.3-8].
 
     It leaves when all that the Journal noted since `changes` is durable.
     """
     packet_id = packet.packet_id
     if packet.qos == 2:
-        session.received.add(packet_id)
-        session.counters.inflight_in += 1
-        if session.journal is not None:
-            session.journal.receive(session.number, packet_id)
+        _await_release(realm, state, packet_id)
+    if state.closed:
+        return
     if not matched and state.version == MQTT_5:
         none = ReasonCode.NO_MATCHING_SUBSCRIBERS
         unwanted = Puback(packet_id, none) if packet.qos == 1 else Pubrec(packet_id, none)
@@ -219,6 +272,18 @@ def _accepted(
         return
     head = PUBACK_SUCCESS if packet.qos == 1 else PUBREC_SUCCESS
     answer(realm.journal, state.link, head + BYTE_PAIRS[packet_id], changes)
+
+
+def _await_release(realm: Realm, state: ConnectionState, packet_id: int) -> None:
+    """It has this message, whether that comes again or not; unless its Session has ended by it."""
+    session = state.session
+    assert session is not None
+    if state.closed and realm.sessions.get(session.client_id) is not session:
+        return
+    session.received.add(packet_id)
+    session.counters.inflight_in += 1
+    if session.journal is not None:
+        session.journal.receive(session.number, packet_id)
 
 
 def pubrel(realm: Realm, state: ConnectionState, packet: Pubrel) -> None:

@@ -31,7 +31,8 @@ class Realm:
 
     `journal` notes what must outlast it, None where nothing does. `stopping` says that Clients are
     sent away because the Server stops, and may be back soon; `takes_messages` that what they publish is
-    taken, until shortly before that. `go_on` is called for a Client that stood in line.
+    taken, until shortly before that. `go_on` is called for a Client that stood in line. `fan_outs` are the
+    Network Connections whose last message is not given to everybody yet, by Client Identifier.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Realm:
         self.overload = Overload(limits)
         self.sessions: dict[str, Session] = {}
         self.connected: dict[str, ConnectionState] = {}
+        self.fan_outs: dict[str, ConnectionState] = {}
         self.tree = SubscriptionTree()
         self.shared = SharedSubscriptions(self.tree, limits.maximum_shared_members)
         self.retained = RetainedMessages(limits.maximum_retained_messages, limits.maximum_retained_bytes)
@@ -206,11 +208,19 @@ class Realm:
         if will is None:
             return
         self.keep_will(session)
+        self.give_to_all(session.client_id)
         fields = will.fields
         if not session.may_publish(fields.topic, fields.retain):
             self.counters.dropped_refused += 1
             return
         self.router.route(will.message(self.turn.now, session.client_id), session.owner)
+
+    def give_to_all(self, client_id: str) -> None:
+        """Give the last message of this Client to all that it is for: what comes must not overtake it."""
+        state = self.fan_outs.get(client_id)
+        if state is not None and state.fan_out is not None:
+            state.fan_out.look_again(self.tree)
+            state.fan_out.deliver(state.fan_out.left)
 
     def pump(self, session: Session) -> None:
         """Send what waits for the Session, and go on in the next turn while retained messages do."""

@@ -50,13 +50,17 @@ class Router:
 
         `owner` is that of the Session which publishes it.
         """
-        if message.retain:
-            message.owner = owner
-            self.retain(message)
-        targets = self.tree.match(message.topic)
+        targets = self.targets(message, owner)
         for target in targets:
             target.subscriber.deliver(message, target)
         return len(targets)
+
+    def targets(self, message: Message, owner: str | None) -> list[Target]:
+        """Retain the Message, if it is to be, and say to whom it is to be delivered."""
+        if message.retain:
+            message.owner = owner
+            self.retain(message)
+        return self.tree.match(message.topic)
 
     def route_run(self, run: MessageRun, targets: list[Target]) -> None:
         """Deliver Messages that came in one go and matched these, none of them to be retained."""

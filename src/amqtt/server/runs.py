@@ -44,7 +44,7 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
         or (run.qos == 2 and not _are_new(realm, state, session, run))
         or (journal is not None and journal.failing)
     ):
-        _publish_each(realm, state, run)
+        _publish_each(realm, state, run, run)
         return
     topics = run.topics
     targets = _welcome(realm, session, topics[0])
@@ -52,7 +52,7 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
         others = _welcome(realm, session, topics[at])
         if others is not targets and (others is None or targets is None or not same_targets(others, targets)):
             _publish_pieces(realm, state, run, run.take(at), targets)
-            if state.closed or realm.line.is_over:
+            if state.closed or state.fan_out is not None or realm.line.is_over:
                 return
             targets = others
     _publish_pieces(realm, state, run, run.take(len(topics)), targets)
@@ -68,14 +68,14 @@ def _are_new(realm: Realm, state: ConnectionState, session: Session, run: Publis
     )
 
 
-def _publish_each(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
-    """Take the packets of a run one by one, until the turn is over."""
-    packets = packets_of(run.wire, state.version, run.names)
+def _publish_each(realm: Realm, state: ConnectionState, run: PublishRun, part: PublishRun) -> None:
+    """Take the packets of this part of a run one by one, until the turn is over."""
+    packets = packets_of(part.wire, state.version, part.names)
     for at, packet in enumerate(packets):
         if state.closed:
             return
         publish(realm, state, packet)
-        if realm.line.is_over:
+        if state.fan_out is not None or realm.line.is_over:
             run.put_back(packets[at + 1 :])
             return
 
@@ -92,7 +92,10 @@ def _publish_pieces(
     if targets is None or part.count * len(targets) <= DELIVERIES:
         _publish_part(realm, state, part, targets)
         return
-    pieces = pieces_of(part, max(1, DELIVERIES // len(targets)))
+    if len(targets) > DELIVERIES:
+        _publish_each(realm, state, run, part)
+        return
+    pieces = pieces_of(part, DELIVERIES // len(targets))
     for at, piece in enumerate(pieces):
         _publish_part(realm, state, piece, targets)
         if state.closed:

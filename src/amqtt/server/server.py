@@ -14,7 +14,7 @@ from amqtt.server.disconnect import close, delay_will, end
 from amqtt.server.events import Events
 from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
-from amqtt.server.publish import has_durable_destination
+from amqtt.server.publish import fan_out, has_durable_destination
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
@@ -290,6 +290,9 @@ class Server:
         of Sessions that outlast the Server wait for the next start, the others are published first.
         """
         self.take_no_messages()
+        for client_id, state in list(self.realm.fan_outs.items()):
+            self.realm.give_to_all(client_id)
+            fan_out(self.realm, state)
         settle_wills(self.realm)
         self.realm.stopping = True
         reference = self.realm.settings.server_reference

@@ -5,6 +5,7 @@ from typing import Final
 
 from amqtt.abc import AuthenticationExchange, Peer
 from amqtt.server.deadlines import Deadline
+from amqtt.server.fan_out import FanOut
 from amqtt.server.rates import Meter
 from amqtt.sessions.aliases import IncomingAliases
 from amqtt.sessions.link import Link
@@ -25,13 +26,14 @@ class ConnectionState:
     end. `pending` is the answer that an Authenticator still owes; until it is given, and while the
     Link is paused, `held` and `waiting` keep what arrived. `meter` is there where publishing has a
     rate. `asks` says that the Client's Permissions want to `prepare`, and `prepared` is the packet for
-    which they have. `last_heard` is the moment of the last Control Packet.
+    which they have. `fan_out` is a message of its Client that is not given to everybody yet; nothing is
+    read behind it. `last_heard` is the moment of the last Control Packet.
     """
 
     __slots__ = (
         "aliases", "asks", "authenticating", "bytes_received", "client_id_assigned", "connect", "deadline",
-        "decoder", "exchange", "held", "keep_alive", "last_heard", "link", "maximum_packet_size", "meter",
-        "peer", "pending", "phase", "prepared", "session", "version", "waiting",
+        "decoder", "exchange", "fan_out", "held", "keep_alive", "last_heard", "link", "maximum_packet_size",
+        "meter", "peer", "pending", "phase", "prepared", "session", "version", "waiting",
     )
 
     def __init__(self, link: Link, peer: Peer, decoder: Decoder, now: float) -> None:
@@ -49,6 +51,7 @@ class ConnectionState:
         self.pending: Awaitable[object] | None = None
         self.asks = False
         self.prepared: Arrived | None = None
+        self.fan_out: FanOut | None = None
         self.held: list[bytes] = []
         self.waiting: list[Arrived] = []
         self.aliases: IncomingAliases | None = None

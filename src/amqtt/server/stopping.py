@@ -26,6 +26,8 @@ def _is_busy(state: ConnectionState) -> bool:
     session = state.session
     if session is None:
         return False
+    if state.fan_out is not None:
+        return True
     return bool(
         session.inflight or session.received or state.link.owes or session.owes_retained
         or session.backlog or state.waiting or state.held
