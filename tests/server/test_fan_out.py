@@ -1,6 +1,7 @@
 """One message to very many Subscribers: they are given it in slices, and it is as if it had been one."""
 
 from collections.abc import Generator
+from itertools import count
 
 import pytest
 
@@ -33,7 +34,8 @@ AT_ONCE = 2
 
 def slow(bench: Bench) -> None:
     """Every turn is over when somebody looks."""
-    bench.turn.present = lambda: bench.turn.now + LONGEST_TURN
+    moments = count(bench.turn.now + LONGEST_TURN, LONGEST_TURN)
+    bench.turn.present = lambda: next(moments)
 
 
 class Unanswered:
@@ -79,7 +81,7 @@ class Crowd:
 
     def next_turn(self) -> None:
         """The event loop comes round."""
-        self.bench.turn.begin(self.bench.turn.now)
+        self.bench.turn.begin(self.bench.turn.present())
         self.bench.server.tick()
         self.bench.turn.flush()
 
@@ -125,6 +127,7 @@ def test_others_are_served_between_the_slices_and_the_last_one_acknowledges(
     assert crowd.have() == [[], [], [], [], [b"1"]]
     assert kinds(publisher.received()) == answer
     assert crowd.bench.server.realm.fan_outs == {}
+    crowd.next_turn()
     assert crowd.bench.server.deadlines.next is None
 
 
@@ -237,6 +240,18 @@ def test_a_session_that_is_resumed_meanwhile_is_given_it() -> None:
 # -- its Client
 
 
+def test_a_client_that_is_closed_by_its_own_message_has_it_delivered_to_all() -> None:
+    crowd = Crowd(5)
+    server, publisher = crowd.bench.server, crowd.publisher
+    server.subscribe("#", 0, lambda message, _: server.lost(publisher.state))
+    crowd.bench.connected("behind").subscribe("#")
+    publisher.publish("t", b"1", 1)
+    crowd.rest()
+    assert crowd.have() == [[b"1"]] * 5
+    assert publisher.received() == []
+    assert server.realm.fan_outs == {}
+
+
 @pytest.mark.parametrize("clean_start", [True, False])
 @pytest.mark.parametrize("how", ["lost", "taken over"])
 def test_the_messages_of_the_next_connection_come_behind_it(clean_start: bool, how: str) -> None:
@@ -275,9 +290,10 @@ def test_a_will_message_comes_behind_it() -> None:
     crowd = Crowd(5)
     publisher = crowd.connected("w", will=WillFields("t", b"will"))
     publisher.publish("t", b"1")
+    crowd.members[3].send(Unsubscribe(2, ["t"]))
     publisher.lose()
     crowd.rest()
-    assert crowd.have() == [[b"1", b"will"]] * 5
+    assert crowd.have() == [[b"1", b"will"] if number != 3 else [] for number in range(5)]
 
 
 def test_at_qos_2_it_is_not_delivered_again_when_its_client_comes_back_and_repeats_it() -> None:
@@ -304,7 +320,8 @@ def test_at_qos_2_nothing_is_kept_for_a_session_that_has_ended() -> None:
 
 
 def test_a_broker_that_stops_gives_it_to_all_and_acknowledges_it_first() -> None:
-    crowd = Crowd(5)
+    crowd = Crowd(5, qos=0)
+    assert not crowd.bench.server.is_busy
     crowd.publisher.publish("t", b"1", 1)
     assert crowd.bench.server.is_busy
     crowd.bench.server.shut_down()
@@ -333,6 +350,23 @@ def test_a_fault_of_ours_on_its_way_costs_its_connection_and_nothing_of_the_next
     again.publish("elsewhere", b"2", 1)
     assert kinds(again.received()) == [Puback]
     assert crowd.bench.server.realm.fan_outs == {}
+
+
+def test_who_comes_back_does_not_wait_for_what_a_fault_has_ended() -> None:
+    crowd = Crowd(20)
+    crowd.bench.server.realm.tree.add(Broken(), Subscription("t"))
+    crowd.bench.connected("last").subscribe("t")
+    crowd.publisher.publish("t", b"1")
+    again = crowd.comes_back("p")
+    assert crowd.left() > AT_ONCE
+    again.publish("elsewhere", b"2", 1)
+    crowd.rest()
+    assert kinds(again.received()) == [Puback] or again.closed
+    once_more = crowd.comes_back("p")
+    once_more.publish("elsewhere", b"3", 1)
+    crowd.rest()
+    assert kinds(once_more.received()) == [Puback]
+    assert [str(fault) for fault in crowd.bench.faults] == ["broken"]
 
 
 # -- what must last

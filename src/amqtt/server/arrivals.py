@@ -94,14 +94,15 @@ def _act(realm: Realm, state: ConnectionState, packets: list[Arrived]) -> None:
                 if _is_put_off(realm, state, packets, at):
                     return
                 verb(realm, state, packets[at])  # noqa: PLR1736 - a run may have come apart
+            if state.fan_out is not None:
+                _end_turn(realm, state, packets, at)
+                return
             if state.phase == CLOSED:
                 return
             if state.pending is not None:
                 state.waiting = packets[at + 1 :] + state.waiting
                 return
-            if state.fan_out is not None or (
-                (several or isinstance(packet, PublishRun)) and realm.line.is_over
-            ):
+            if (several or isinstance(packet, PublishRun)) and realm.line.is_over:
                 _end_turn(realm, state, packets, at)
                 return
         if state.decoder.error is not None and not state.waiting:

@@ -52,7 +52,7 @@ def publish_run(realm: Realm, state: ConnectionState, run: PublishRun) -> None:
         others = _welcome(realm, session, topics[at])
         if others is not targets and (others is None or targets is None or not same_targets(others, targets)):
             _publish_pieces(realm, state, run, run.take(at), targets)
-            if state.closed or state.fan_out is not None or realm.line.is_over:
+            if state.closed or realm.line.is_over:
                 return
             targets = others
     _publish_pieces(realm, state, run, run.take(len(topics)), targets)
@@ -75,7 +75,7 @@ def _publish_each(realm: Realm, state: ConnectionState, run: PublishRun, part: P
         if state.closed:
             return
         publish(realm, state, packet)
-        if state.fan_out is not None or realm.line.is_over:
+        if realm.line.is_over:
             run.put_back(packets[at + 1 :])
             return
 
