@@ -132,7 +132,8 @@ async def test_every_hook_may_misbehave_and_the_broker_starts_serves_and_stops(
     monkeypatch.setattr(host, "PREPARATION", 0.2)
     monkeypatch.setattr(rounds, "CATCH_UP", 0.2)
     monkeypatch.setattr(rounds, "DEADLINE", 0.1)
-    monkeypatch.setattr(rounds, "TOO_LONG", 0.04)
+    # The others hold nobody up; that a busy machine does is not to be laid to them.
+    monkeypatch.setattr(rounds, "TOO_LONG", 0.04 if way == "blocks" else 1000.0)
     at = broker(Everywhere)
     async with asyncio.timeout(30):
         await at.start()
