@@ -96,7 +96,7 @@ async def test_close_delivers_what_was_sent_before_over_tls(site, authority, tls
     writer.write(b"close")
     writer.write(bytes(100_000))
     assert await asyncio.wait_for(reader.read(), 10) == b"close"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         await site.house.emptied()
 
 
