@@ -25,7 +25,7 @@ from amqtt.wire.packets import (
 )
 from amqtt.wire.properties import Properties
 
-WAIT = 5.0
+WAIT = 30.0
 """Seconds to wait for what must come; long, because it only passes when the test fails."""
 
 SomePacket = TypeVar("SomePacket")

@@ -7,8 +7,7 @@ import hashlib
 import os
 from typing import Self
 
-WAIT = 5.0
-"""Seconds to wait for what must come."""
+from support.raw_client import WAIT
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 

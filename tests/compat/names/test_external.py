@@ -17,7 +17,7 @@ from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Puback, Publish, Suback
 from amqtt.wire.reasons import ReasonCode
 from support.exchange import frame
-from support.raw_client import RawClient
+from support.raw_client import WAIT, RawClient
 
 CONFIG = {"listeners": {"mine": {"type": "external", "max-connections": 2}}, "sys_interval": 0}
 
@@ -71,7 +71,7 @@ async def test_a_client_that_is_handed_in_is_served_like_any_other(program: Prog
     assert (await client.expect(Publish)).payload == bytes(200_000)
     client.send(Disconnect())
     assert await client.expect_closed() == []
-    await asyncio.wait_for(program.served[0], 5)
+    await asyncio.wait_for(program.served[0], WAIT)
     assert len(program.broker.sessions) == 0
     assert program.broker.listeners["mine"].open_connections == 0
     await client.close()
@@ -107,7 +107,7 @@ async def test_a_stranger_that_sends_rubbish_is_closed(program: Program, data: b
     client = await program.client()
     client.send(data)
     await client.read_to_end()
-    await asyncio.wait_for(program.served[0], 5)
+    await asyncio.wait_for(program.served[0], WAIT)
     await client.close()
 
 
@@ -115,7 +115,7 @@ async def test_a_client_that_is_gone_is_noticed(program: Program) -> None:
     client = await program.client()
     await client.connect("one")
     client.abort()
-    await asyncio.wait_for(program.served[0], 5)
+    await asyncio.wait_for(program.served[0], WAIT)
     assert len(program.broker.sessions) == 0
 
 
@@ -203,7 +203,7 @@ async def test_the_last_word_to_a_client_waits_for_a_slow_writer() -> None:
         ended = asyncio.Event()
         broker.server.events.on(ClientDisconnected, lambda _: ended.set())
         client.send(Connect("one"))
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), WAIT)
         for _ in range(10):  # time enough to close it too early
             await asyncio.sleep(0)
         room.set()

@@ -11,6 +11,7 @@ from amqtt.mqtt.publish import PublishPacket
 from amqtt.session import ApplicationMessage, IncomingApplicationMessage
 from amqtt.wire.packets import Puback, Publish
 from support.opener import Opener
+from support.raw_client import WAIT
 
 
 async def test_a_broadcast_without_qos_has_that_of_each_subscriber(broker: Broker, opener: Opener) -> None:
@@ -44,7 +45,7 @@ async def test_retain_message_has_done_its_work_when_it_returns(broker: Broker) 
     assert (broker.retained_messages["a"].data, broker.retained_messages["a"].qos) == (b"2", 1)
     assert await awaitable is None
     assert await asyncio.create_task(broker.retain_message(None, "a", b"3")) is None
-    assert await asyncio.wait_for(broker.retain_message(None, "b", b"4"), 1) is None
+    assert await asyncio.wait_for(broker.retain_message(None, "b", b"4"), WAIT) is None
     broker.retain_message(None, "a", b"")
     broker.retain_message(None, "b", None)
     assert dict(broker.retained_messages) == {}

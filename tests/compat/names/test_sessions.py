@@ -18,7 +18,7 @@ from amqtt.server.events import ClientDisconnected
 from amqtt.wire.packets import Disconnect, Puback, Publish, Pubrec, WillFields
 from amqtt.wire.reasons import ReasonCode
 from support.opener import Opener
-from support.raw_client import RawClient
+from support.raw_client import WAIT, RawClient
 from support.tls import Authority
 
 
@@ -45,7 +45,7 @@ async def gone(client: RawClient, broker: Broker) -> None:
     news = asyncio.Event()
     broker.server.events.on(ClientDisconnected, lambda _: news.set())
     client.abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT):
         await news.wait()
 
 
