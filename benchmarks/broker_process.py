@@ -23,10 +23,12 @@ class BrokerFailed(Exception):
     """A broker did not start, or ended during its run."""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _keep_port() -> socket.socket:
+    """A port that nobody else is given; the broker listens beside this socket, which never does."""
+    keeping = socket.socket()
+    keeping.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeping.bind(("127.0.0.1", 0))
+    return keeping
 
 
 class BrokerProcess:
@@ -39,7 +41,8 @@ class BrokerProcess:
         self, broker: Broker, transport: str, folder: Path, certificates: Certificates, processor: int | None
     ) -> None:
         self.broker = broker
-        place = Place(_free_port(), transport, folder, certificates)
+        self._port = _keep_port()
+        place = Place(self._port.getsockname()[1], transport, folder, certificates)
         self.endpoint = Endpoint(place.port, transport, certificates.trust if transport != "tcp" else None)
         self._log = (folder / "broker.log").open("w+b")
         command = broker.command(place)
@@ -89,6 +92,7 @@ class BrokerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._log.close()
+        self._port.close()
 
     def _wait_until_it_listens(self) -> None:
         end = time.monotonic() + START_SECONDS

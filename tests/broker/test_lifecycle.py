@@ -16,16 +16,17 @@ from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import Disconnect
 from amqtt.wire.reasons import ReasonCode
 from support.opener import Opener
+from support.ports import kept_port
 from support.raw_client import RawClient
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def nobody_listens(port: int) -> bool:
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
+    return True
 
 
 def test_a_broker_is_constructed_without_a_running_loop() -> None:
@@ -61,8 +62,7 @@ async def test_start_returns_when_every_listener_listens_and_says_where() -> Non
 
 
 async def test_a_port_in_use_is_named_and_nothing_is_left_bound() -> None:
-    free, taken = free_port(), socket.socket()
-    with taken:
+    with kept_port() as free, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
@@ -70,11 +70,11 @@ async def test_a_port_in_use_is_named_and_nothing_is_left_bound() -> None:
         broker = Broker({"listeners": listeners})
         with pytest.raises(BrokerError, match=rf"'?b'?.*127\.0\.0\.1:{port}"):
             await broker.start()
-    assert dict(broker.listeners) == {}
-    with socket.socket() as again:
-        again.bind(("127.0.0.1", free))
-    await broker.start()
-    await broker.shutdown()
+        assert dict(broker.listeners) == {}
+        assert nobody_listens(free)
+        taken.close()
+        await broker.start()
+        await broker.shutdown()
 
 
 async def test_a_second_start_is_refused_and_the_first_goes_on(opener: Opener) -> None:
@@ -126,16 +126,15 @@ async def test_a_cancelled_shutdown_goes_on_by_itself() -> None:
 
 
 async def test_a_cancelled_start_leaves_nothing_bound() -> None:
-    port = free_port()
-    broker = Broker({"listeners": {"a": {"bind": f"127.0.0.1:{port}"}}})
-    starting = asyncio.create_task(broker.start())
-    await asyncio.sleep(0)
-    starting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await starting
-    await broker.shutdown()
-    with socket.socket() as again:
-        again.bind(("127.0.0.1", port))
+    with kept_port() as port:
+        broker = Broker({"listeners": {"a": {"bind": f"127.0.0.1:{port}"}}})
+        starting = asyncio.create_task(broker.start())
+        await asyncio.sleep(0)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        await broker.shutdown()
+        assert nobody_listens(port)
 
 
 async def test_sessions_and_retained_messages_outlast_a_restart_of_the_same_broker(opener: Opener) -> None:

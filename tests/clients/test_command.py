@@ -21,7 +21,7 @@ def test_it_serves_mosquitto_s_clients(commands: Commands, tmp_path: Path) -> No
 
 
 def test_sigterm_ends_it_in_good_order(commands: Commands, tmp_path: Path, paho_client: Connects) -> None:
-    broker, port = commands.serve(tmp_path)
+    broker, port = commands.serve(tmp_path, port=commands.port())
     new, old = paho_client("new", paho.MQTTv5), paho_client("old", paho.MQTTv311)
     for client in (new, old):
         assert client.open(port) == 0

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from support.commands import Commands, Mosquitto, Running
-from support.mosquitto_server import free_port
 from support.served import Served
 
 BridgeOf = Callable[..., tuple[Mosquitto, Running]]
@@ -17,7 +16,7 @@ def bridge_of(served: Served, commands: Commands, tmp_path: Path, name: str) -> 
     """Run a Mosquitto that shares the topics below `name` with us; its Client Identifier is `name`."""
 
     def make(version: str) -> tuple[Mosquitto, Running]:
-        port = free_port()
+        port = commands.port()
         config = tmp_path / "bridge.conf"
         config.write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous true\n"

@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from support.ports import kept_port
 from support.raw_client import MQTT_5, RawClient
 from support.tls import Authority
 
@@ -37,12 +37,6 @@ class Processors:
         """For a child that is a broker, and for this process when it attacks nobody."""
         if self._can_share:
             os.sched_setaffinity(0, self._all)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Deaf(asyncio.Protocol):
@@ -92,7 +86,9 @@ class Site:
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self.seconds = seconds
-        self.ports = {name: free_port() for name in ("tcp", "ws", "tls", "proxied", "http")}
+        self._kept = ExitStack()
+        names = ("tcp", "ws", "tls", "proxied", "http")
+        self.ports = {name: self._kept.enter_context(kept_port()) for name in names}
         self.log = folder / "log"
         self._folder = folder
         self._authority = Authority(folder)
@@ -147,6 +143,7 @@ class Site:
             self.idle.terminate()
             await self.idle.wait()
         self.broker.send_signal(signal.SIGTERM)
+        self._kept.close()
         async with asyncio.timeout(PATIENCE):
             return await self.broker.wait()
 

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, Self
 
 import pytest
 
+from support.ports import kept_port
 from support.served import DEADLINE
 
 AMQTT = str(Path(sysconfig.get_path("scripts")) / "amqtt")
@@ -98,6 +100,7 @@ class Commands:
 
     def __init__(self) -> None:
         self._started: list[Running] = []
+        self._ports = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +112,11 @@ class Commands:
             for stream in (running.process.stdin, running.process.stdout, running.process.stderr):
                 if stream is not None:
                     stream.close()
+        self._ports.close()
+
+    def port(self) -> int:
+        """A port for a server among them that must be told one; nobody else is given it until the end."""
+        return self._ports.enter_context(kept_port())
 
     def start(
         self,

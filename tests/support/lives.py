@@ -19,7 +19,7 @@ class Lives:
         self._folder = folder
         self._stays = stays
         self.running: Running
-        self.port = 0
+        self.port = commands.port() if stays else 0
         self.begin()
 
     def begin(self) -> None:

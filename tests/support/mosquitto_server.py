@@ -1,6 +1,5 @@
 """Mosquitto as the Server, with a listener of each kind."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,21 +9,13 @@ from support.served import DEADLINE
 from support.tls import Authority
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class MosquittoServer:
     """A running Mosquitto; it can be killed and started again, with the same addresses."""
 
     def __init__(self, commands: Commands, folder: Path, authority: Authority | None) -> None:
         self._commands = commands
         self._folder = folder
-        self.ports = {name: free_port() for name in ("tcp", "tls", "ws", "wss")}
+        self.ports = {name: commands.port() for name in ("tcp", "tls", "ws", "wss")}
         self.path = str(folder / "m.sock")
         self._config = folder / "mosquitto.conf"
         self._config.write_text(self._text(authority), encoding="utf-8")

@@ -8,7 +8,6 @@ import pytest
 
 from amqtt.clients import Client, Reconnect
 from support.commands import Commands, Running
-from support.mosquitto_server import free_port
 from support.served import DEADLINE
 
 COUNT = 300
@@ -19,7 +18,7 @@ class KillableBroker:
     """A process of our own command, always with the same port and the same store."""
 
     def __init__(self, commands: Commands, folder: Path) -> None:
-        self.port = free_port()
+        self.port = commands.port()
         self._commands = commands
         self._config = folder / "amqtt.yaml"
         self._config.write_text(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,10 +14,18 @@ from amqtt.clients import Client, Reconnect
 from amqtt.errors import ConnectError, DisconnectedError, PublishError
 from support.commands import Commands
 from support.cutting_proxy import CuttingProxy
-from support.mosquitto_server import MosquittoServer, free_port
+from support.mosquitto_server import MosquittoServer
+from support.ports import kept_port
 from support.served import DEADLINE
 
 SOON = Reconnect(first=0.01, longest=0.05)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where a Server comes and goes."""
+    with kept_port() as kept:
+        yield kept
 
 
 def port_of(url: str) -> int:
@@ -82,8 +90,7 @@ async def test_nothing_is_lost_on_a_network_that_breaks_and_qos_2_comes_once(
         assert seen == list(range(300))
 
 
-async def test_a_server_that_has_lost_the_session_is_subscribed_to_again() -> None:
-    port = free_port()
+async def test_a_server_that_has_lost_the_session_is_subscribed_to_again(port: int) -> None:
     async with asyncio.timeout(DEADLINE):
         client = Client(f"mqtt://127.0.0.1:{port}", reconnect=SOON)
         async with listening(port):
@@ -103,8 +110,7 @@ async def test_a_server_that_has_lost_the_session_is_subscribed_to_again() -> No
             await client.disconnect()
 
 
-async def test_subscriptions_are_left_alone_where_that_is_wanted() -> None:
-    port = free_port()
+async def test_subscriptions_are_left_alone_where_that_is_wanted(port: int) -> None:
     async with asyncio.timeout(DEADLINE):
         client = Client(f"mqtt://127.0.0.1:{port}", reconnect=SOON, resubscribe=False)
         async with listening(port):
@@ -116,9 +122,8 @@ async def test_subscriptions_are_left_alone_where_that_is_wanted() -> None:
             await client.disconnect()
 
 
-async def test_qos_2_that_nobody_knows_of_is_not_sent_twice() -> None:
+async def test_qos_2_that_nobody_knows_of_is_not_sent_twice(port: int) -> None:
     """The Server that had it, perhaps, has lost the Session."""
-    port = free_port()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x20\x03\x00\x00\x00")
@@ -190,8 +195,7 @@ async def test_a_server_that_says_no_for_good_is_not_asked_again() -> None:
         await client.disconnect()
 
 
-async def test_after_so_many_attempts_it_gives_up() -> None:
-    port = free_port()
+async def test_after_so_many_attempts_it_gives_up(port: int) -> None:
     async with asyncio.timeout(DEADLINE):
         client = Client(f"mqtt://127.0.0.1:{port}", reconnect=Reconnect(0.01, 0.01, attempts=3))
         async with listening(port):
@@ -204,8 +208,7 @@ async def test_after_so_many_attempts_it_gives_up() -> None:
         await client.disconnect()
 
 
-async def test_without_reconnect_the_first_loss_is_the_end() -> None:
-    port = free_port()
+async def test_without_reconnect_the_first_loss_is_the_end(port: int) -> None:
     async with asyncio.timeout(DEADLINE):
         client = Client(f"mqtt://127.0.0.1:{port}", reconnect=False)
         async with listening(port):
@@ -217,15 +220,14 @@ async def test_without_reconnect_the_first_loss_is_the_end() -> None:
             await client.ping()
 
 
-async def test_a_first_connection_that_fails_is_not_tried_again() -> None:
-    client = Client(f"mqtt://127.0.0.1:{free_port()}", reconnect=SOON)
+async def test_a_first_connection_that_fails_is_not_tried_again(port: int) -> None:
+    client = Client(f"mqtt://127.0.0.1:{port}", reconnect=SOON)
     with pytest.raises(ConnectError):
         await client.connect()
     assert client.is_over
 
 
-async def test_disconnecting_while_it_tries_to_come_back_ends_the_trying() -> None:
-    port = free_port()
+async def test_disconnecting_while_it_tries_to_come_back_ends_the_trying(port: int) -> None:
     async with asyncio.timeout(DEADLINE):
         client = Client(f"mqtt://127.0.0.1:{port}", reconnect=Reconnect(1000, 1000))
         async with listening(port):

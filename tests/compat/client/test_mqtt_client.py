@@ -14,7 +14,8 @@ from amqtt.compat.client import DEFAULT_URI
 from amqtt.contexts import ClientConfig, ConnectionConfig, TopicConfig, WillConfig
 from amqtt.mqtt.constants import QOS_0, QOS_1, QOS_2
 from amqtt.session import ApplicationMessage
-from support.mosquitto_server import free_port, mosquitto_server
+from support.mosquitto_server import mosquitto_server
+from support.ports import kept_port
 from support.served import DEADLINE
 from support.tls import Authority
 
@@ -242,14 +243,14 @@ async def test_the_session_of_a_client_that_does_not_clean_it_is_kept(uri: str) 
 
 
 async def test_it_comes_back_by_itself_and_what_is_asked_meanwhile_waits() -> None:
-    port = free_port()
     client = MQTTClient("me", config={"reconnect_retries": -1, "reconnect_max_interval": 1})
-    async with listening(port) as url:
-        await client.connect(url, cleansession=False)
-    publishing = asyncio.ensure_future(client.publish("a", b"x", qos=1))
-    async with listening(port):
-        await publishing
-        await client.disconnect()
+    with kept_port() as port:
+        async with listening(port) as url:
+            await client.connect(url, cleansession=False)
+        publishing = asyncio.ensure_future(client.publish("a", b"x", qos=1))
+        async with listening(port):
+            await publishing
+            await client.disconnect()
 
 
 async def test_without_auto_reconnect_a_lost_connection_ends_what_waits() -> None:
