@@ -122,6 +122,7 @@ async function victim() {
 /**
  * Messages on their way through several lives of the broker, which is ended whenever it is said that they were
  * sent; the Clients come back by themselves. At QoS 2 each arrives once and in order, at QoS 1 at least once.
+ * Until that end one that is acknowledged is followed by another, so that it comes while some are on their way.
  */
 async function lives() {
   const properties = version === 5 ? { properties: { sessionExpiryInterval: 300 } } : {};
@@ -141,13 +142,22 @@ async function lives() {
   await receiver.subscribeAsync(topic, { qos });
   const sent = [];
   let acknowledged = 0;
+  let goesOn = true;
+  function publish() {
+    sent.push(publisher.publishAsync(topic, `${sent.length}`, { qos }).then(() => {
+      acknowledged++;
+      if (goesOn) publish();
+    }));
+  }
   for (let life = 0; life < 3; life++) {
     const back = clients.map((client) => new Promise((resolve) => client.once("connect", resolve)));
-    for (let each = 0; each < count; each++) {
-      sent.push(publisher.publishAsync(topic, `${sent.length}`, { qos }).then(() => acknowledged++));
-    }
-    if (life === 2) break;
-    publisher.once("close", () => console.log(sent.length - acknowledged));
+    goesOn = life < 2;
+    for (let each = 0; each < count; each++) publish();
+    if (!goesOn) break;
+    publisher.once("close", () => {
+      goesOn = false;
+      console.log(sent.length - acknowledged);
+    });
     console.log("sent");
     for (const connack of await Promise.all(back)) assert.equal(connack.sessionPresent, true);
   }
