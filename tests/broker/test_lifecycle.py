@@ -17,9 +17,11 @@ from amqtt.wire.packets import Disconnect
 from amqtt.wire.reasons import ReasonCode
 from support.opener import Opener
 from support.ports import kept_port
-from support.raw_client import RawClient
+from support.raw_client import WAIT, RawClient
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
+FOR_EVER = 1000.0
+"""Seconds of a shutdown that no test waits for."""
 
 
 def nobody_listens(port: int) -> bool:
@@ -193,8 +195,8 @@ async def test_shutdown_does_not_wait_for_an_authenticator_that_thinks(opener: O
     client = await opener(broker)
     waiting = asyncio.create_task(client.connect("one"))
     await thinking.asked.wait()
-    async with asyncio.timeout(8):
-        await broker.shutdown()
+    async with asyncio.timeout(WAIT):
+        await broker.shutdown(FOR_EVER)
     with pytest.raises(AssertionError):
         await waiting
 
@@ -208,6 +210,6 @@ async def test_a_peer_that_reads_nothing_does_not_hold_up_shutdown(opener: Opene
     for _ in range(8):
         broker.publish("big", bytes(4_000_000))
         await asyncio.sleep(0)
-    async with asyncio.timeout(15):
-        await broker.shutdown()
+    async with asyncio.timeout(WAIT):
+        await broker.shutdown(FOR_EVER)
     assert not broker.is_running

@@ -14,7 +14,7 @@ import pytest
 import amqtt
 from amqtt.broker import Broker
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a"
 CONNACK = b"\x20\x02\x00\x00"
 SUBSCRIBE_A_1 = b"\x82\x06\x00\x01\x00\x01a\x01"

@@ -18,7 +18,7 @@ from amqtt.access.hashes import read_hash
 from amqtt.access.password_file import PasswordFile
 from amqtt.access.scram import read_credential
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 SHA_CRYPT = "$5$rounds=1000$abcdefgh$gYZK5qo9Ev1hL4VeiqU1Bdnm5X0ebuHoQ5EBHMQ//4B"
 """Of `secret word`."""
 COMMAND = [sys.executable, "-m", "amqtt", "passwd"]

@@ -12,7 +12,7 @@ from amqtt.broker import Broker
 from amqtt.cli.reload import Reloading
 
 BEGINNING = "listeners: {default: {bind: '127.0.0.1:0'}}\nauth: {allow-anonymous: true}\n"
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 @pytest.fixture

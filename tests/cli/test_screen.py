@@ -13,7 +13,7 @@ from amqtt.broker import Broker
 from amqtt.cli.screen import fitted
 from amqtt.threaded import ServiceThread
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 ON_ITS_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     "os.execv(sys.argv[1], sys.argv[1:])"

@@ -14,7 +14,7 @@ from amqtt.cli.systemd import by_listener, inherited_sockets, notify, watchdog_i
 from amqtt.errors import BrokerError
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "systemd"
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_every_program_runs(code: str, tmp_path: Path) -> None:
     program = code.replace(RUNS_FOR_EVER, "sleep(0)")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, env=ENVIRONMENT, capture_output=True,
-        text=True, timeout=30, check=False,
+        text=True, timeout=120, check=False,
     )
     if absent := re.search(r"^ModuleNotFoundError: No module named '(\w+)", done.stderr, re.MULTILINE):
         missing(absent[1])

@@ -17,7 +17,7 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
         missing("mkdocs")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)],
-        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=100,
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=250,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

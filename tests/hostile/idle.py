@@ -17,7 +17,7 @@ import time
 
 BETWEEN = 0.02
 """Seconds between an answer and the next PINGREQ."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04idle"
 PINGREQ, PINGRESP = b"\xc0\x00", b"\xd0\x00"
 

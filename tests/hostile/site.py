@@ -14,7 +14,7 @@ from support.ports import kept_port
 from support.raw_client import MQTT_5, RawClient
 from support.tls import Authority
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Processors:

@@ -27,7 +27,7 @@ async def test_with_64_descriptors_newcomers_are_closed_and_the_rest_is_served()
     )
     peers = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             port = int(await broker.stdout.readline())
             inside, refused = 0, 0
             for number in range(2 * DESCRIPTORS):
@@ -49,5 +49,5 @@ async def test_with_64_descriptors_newcomers_are_closed_and_the_rest_is_served()
         for _, writer in peers:
             writer.transport.abort()
         broker.stdin.close()
-        await asyncio.wait_for(broker.wait(), 20)
+        await asyncio.wait_for(broker.wait(), 60)
     assert broker.returncode == 0

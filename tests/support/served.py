@@ -17,7 +17,7 @@ from amqtt.server.events import (
     Fault,
 )
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds to wait for what must come; long, because they only pass when the test fails."""
 
 Result = TypeVar("Result")

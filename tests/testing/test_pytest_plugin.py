@@ -28,9 +28,9 @@ def published(broker, topic, payload, user=None, password=None):
         client.tls_set(str(broker.cafile))
     client.connect(broker.host, broker.port)
     client.loop_start()
-    code = codes.get(timeout=10)
+    code = codes.get(timeout=60)
     if code == 0:
-        client.publish(topic, payload, qos=1).wait_for_publish(10)
+        client.publish(topic, payload, qos=1).wait_for_publish(60)
     client.disconnect()
     client.loop_stop()
     return code
@@ -90,7 +90,7 @@ def ran(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugins, *arguments],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(Path(amqtt.__file__).parents[1])},
-        capture_output=True, text=True, timeout=110, check=False,
+        capture_output=True, text=True, timeout=250, check=False,
     )
     return done.stdout + done.stderr
 

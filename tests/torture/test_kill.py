@@ -99,7 +99,7 @@ async def live_and_die(
         await asyncio.wait_for(asyncio.gather(*lives), DEADLINE)
 
 
-@pytest.mark.timeout(max(120, ROUNDS) * PACE)
+@pytest.mark.timeout(max(300, ROUNDS) * PACE)
 async def test_nothing_that_was_promised_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
     # Beside each other, because most of the time the disk is waited for.
     async with asyncio.TaskGroup() as group:

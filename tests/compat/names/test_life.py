@@ -15,7 +15,7 @@ from amqtt.broker import Broker
 from amqtt.compat.typed_config import BrokerConfig, ListenerConfig
 from amqtt.errors import BrokerError
 from amqtt.plugins.logging_amqtt import EventLoggerPlugin
-from support.raw_client import RawClient
+from support.raw_client import WAIT, RawClient
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
 
@@ -131,7 +131,7 @@ async def test_a_shutdown_that_nobody_waits_for_ends_in_stopped() -> None:
     assert broker.transitions.state == "stopping"
     released.set()
     assert broker._stopping is not None
-    await asyncio.wait_for(broker._stopping, 10)
+    await asyncio.wait_for(broker._stopping, WAIT)
     assert broker.transitions.state == "stopped"
 
 
@@ -186,7 +186,7 @@ def test_a_broker_made_at_module_level_runs_forever_until_it_is_told_otherwise(t
         print(broker.transitions.state)
     """))
     command = [sys.executable, "-W", "error", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout, done.returncode) == ("stopped\n", 0), done.stderr
 
 
@@ -211,7 +211,7 @@ async def test_the_server_lives_on_when_the_program_forgets_the_broker() -> None
     client = await RawClient.open(address)
     assert (await client.connect("one")).reason_code == 0
     client.publish("stop")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         await stopped.wait()
     await client.expect_closed()
     await client.close()

@@ -32,7 +32,7 @@ class Spy:
             self.arrived.notify_all()
 
     async def wait(self, found):
-        async with self.arrived, asyncio.timeout(20):
+        async with self.arrived, asyncio.timeout(60):
             await self.arrived.wait_for(found)
 
 
