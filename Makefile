@@ -9,7 +9,8 @@
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
-# make torture   thousands of brokers killed in the middle of their work; ROUNDS=20000 for more
+# make torture   thousands of brokers killed in the middle of their work; ROUNDS=20000 for more;
+#                and examples of Hypothesis that `make test`, which has the same ones each time, has not
 # make wheel   in dist: both wheels, plain Python and compiled for this machine, and the source
 # make wheel-test    install each wheel alone, and run the tests on it; TESTS=tests/cli says which
 # make docs    the generated pages of docs/reference, and all pages as HTML in build/docs
@@ -23,6 +24,8 @@ JOBS   ?= auto
 SHARED_OUT    := --numprocesses=$(JOBS) --dist=loadgroup
 # To watch which branches are taken costs more than the tests: it is done where a bound is set on them.
 FLOORS_0_TO_5 := tests/wire tests/test_message.py tests/topics tests/sessions tests/server
+# Where Hypothesis finds examples.
+BY_EXAMPLES   := $(FLOORS_0_TO_5) tests/access tests/benchmarks/test_channels.py tests/client_session tests/config_file tests/net/test_proxy_protocol.py
 
 PY       := $(VENV)/bin/python
 RUN      := $(VENV)/.ready-to-run
@@ -112,6 +115,7 @@ $(AMQTT_0_12_1)/.ready: $(PEERS)/amqtt_0_12_1/requirements.txt
 
 torture: $(TEST) system-packages
 	AMQTT_TORTURE_ROUNDS=$(or $(ROUNDS),4000) AMQTT_TORTURE_CUTS=2000 AMQTT_TORTURE_STRIDE=1 AMQTT_MODEL_EXAMPLES=20000 $(PY) -m pytest tests/torture tests/store/test_damage.py tests/server/test_against_model.py --timeout=0
+	AMQTT_OTHER_EXAMPLES=1 $(PY) -m pytest $(SHARED_OUT) $(BY_EXAMPLES)
 
 wheel: | $(PY)
 	rm -rf build dist

@@ -1,10 +1,15 @@
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 # How long something takes is no test's business, and least of all while others share the machine.
-settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Its examples are the same in each run, so that what fails is what was changed; `make torture` has others.
+settings.register_profile(
+    "timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
+    derandomize="AMQTT_OTHER_EXAMPLES" not in os.environ,
+)
 settings.load_profile("timeless")
 
 

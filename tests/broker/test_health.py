@@ -8,6 +8,7 @@ import pytest
 
 from amqtt.broker import Broker
 from amqtt.errors import BrokerError
+from amqtt.net import connection
 from support.tls import Authority
 
 HTTP = {"type": "http", "bind": "127.0.0.1:0"}
@@ -33,14 +34,15 @@ async def test_it_says_that_it_lives_and_is_ready_and_what_it_counts() -> None:
         assert list(broker.listeners) == ["default"]
 
 
-async def test_while_it_stops_it_lives_and_is_not_ready() -> None:
+async def test_while_it_stops_it_lives_and_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LINGER", 1000.0)
     broker = Broker({"listeners": {"default": MQTT, "http": HTTP}})
     await broker.start()
     _, port = broker.listeners["default"].addresses[0]
     answers, client = await asyncio.open_connection("127.0.0.1", port)
     client.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a")
     assert await answers.readexactly(4) == b"\x20\x02\x00\x00"
-    # Until the Client closes its side, the Broker waits a little for it.
+    # Until the Client closes its side, the Broker waits for it.
     stopping = asyncio.get_running_loop().create_task(broker.shutdown())
     health, readiness = await asyncio.gather(asked(broker, "/healthz"), asked(broker, "/readyz"))
     assert " 200 " in health
