@@ -1,5 +1,6 @@
 """How the command logs; in a process of its own, because logging belongs to a whole process."""
 
+import contextlib
 import os
 import pty
 import re
@@ -33,16 +34,22 @@ PROGRAM = (
 def on_a_terminal(**environment: str) -> list[str]:
     """The lines that a person sees, without the time before them."""
     ours, theirs = pty.openpty()
+    written = b""
     try:
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM], stderr=theirs, check=True,
-            env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment},
-        )
-        written = os.read(ours, 65_536).decode()
+        try:
+            subprocess.run(
+                [sys.executable, "-c", PROGRAM], stderr=theirs, check=True,
+                env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment},
+            )
+        finally:
+            os.close(theirs)
+        # What was written comes in pieces; Linux ends it with an error, as nobody has the other side open.
+        with contextlib.suppress(OSError):
+            while data := os.read(ours, 65_536):
+                written += data
     finally:
         os.close(ours)
-        os.close(theirs)
-    return [re.sub(r"\d\d:\d\d:\d\d", "TIME", line) for line in written.splitlines()]
+    return [re.sub(r"\d\d:\d\d:\d\d", "TIME", line) for line in written.decode().splitlines()]
 
 
 def test_on_a_terminal_lines_are_short_and_what_is_not_usual_has_a_colour() -> None:
