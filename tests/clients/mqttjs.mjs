@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import mqtt from "mqtt";
 
 const [, , scenario, text] = process.argv;
-const { url, cafile, topic, username, password, clientId, count, size, version, qos } = JSON.parse(text);
+const { url, cafile, topic, username, password, clientId, count, size, version, qos, goOn } = JSON.parse(text);
 const BASE = { reconnectPeriod: 0, connectTimeout: 20_000, ...(cafile && { ca: readFileSync(cafile) }) };
 
 function connect(options) {
@@ -122,7 +122,7 @@ async function victim() {
 /**
  * Messages on their way through several lives of the broker, which is ended whenever it is said that they were
  * sent; the Clients come back by themselves. At QoS 2 each arrives once and in order, at QoS 1 at least once.
- * Until that end one that is acknowledged is followed by another, so that it comes while some are on their way.
+ * Where they go on until it is killed, one that is acknowledged is followed by another: some are on their way.
  */
 async function lives() {
   const properties = version === 5 ? { properties: { sessionExpiryInterval: 300 } } : {};
@@ -142,7 +142,7 @@ async function lives() {
   await receiver.subscribeAsync(topic, { qos });
   const sent = [];
   let acknowledged = 0;
-  let goesOn = true;
+  let goesOn = goOn;
   function publish() {
     sent.push(publisher.publishAsync(topic, `${sent.length}`, { qos }).then(() => {
       acknowledged++;
@@ -151,9 +151,9 @@ async function lives() {
   }
   for (let life = 0; life < 3; life++) {
     const back = clients.map((client) => new Promise((resolve) => client.once("connect", resolve)));
-    goesOn = life < 2;
+    goesOn = goOn && life < 2;
     for (let each = 0; each < count; each++) publish();
-    if (!goesOn) break;
+    if (life === 2) break;
     publisher.once("close", () => {
       goesOn = false;
       console.log(sent.length - acknowledged);
