@@ -21,7 +21,7 @@ from support.raw_client import WAIT, RawClient
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
 FOR_EVER = 1000.0
-"""Seconds of a shutdown that no test waits for."""
+"""Seconds that no test waits for."""
 
 
 def nobody_listens(port: int) -> bool:
@@ -189,7 +189,7 @@ class Thinking(Authenticator):
 
 
 async def test_shutdown_does_not_wait_for_an_authenticator_that_thinks(opener: Opener) -> None:
-    broker = Broker(LOOPBACK)
+    broker = Broker({**LOOPBACK, "limits": {"authentication-timeout": FOR_EVER, "connect-timeout": FOR_EVER}})
     await broker.start()
     broker.server.authenticator = thinking = Thinking()
     client = await opener(broker)
@@ -202,7 +202,7 @@ async def test_shutdown_does_not_wait_for_an_authenticator_that_thinks(opener: O
 
 
 async def test_a_peer_that_reads_nothing_does_not_hold_up_shutdown(opener: Opener) -> None:
-    broker = Broker({**LOOPBACK, "sys_interval": 0})
+    broker = Broker({**LOOPBACK, "sys_interval": 0, "limits": {"stall-timeout": FOR_EVER}})
     await broker.start()
     client = await opener(broker)
     await client.connect("deaf")
