@@ -145,7 +145,7 @@ class Message:
         False sends the alias alone. The Message Expiry Interval is what is left of it at `now`
         [MQTT-3.3.2-6].
         """
-        topic = self._topic() if with_topic else b"\x00\x00"
+        topic = self._topic(not retain) if with_topic else b"\x00\x00"
         identifier = BYTE_PAIRS[packet_id] if qos else b""
         properties = self._property_field(now, identifiers, alias) if version == MQTT_5 else b""
         payload = self.payload
@@ -153,11 +153,14 @@ class Message:
         length = variable_byte_integer(len(topic) + len(identifier) + len(properties) + len(payload))
         return b"".join([SINGLE_BYTES[first], length, topic, identifier, properties, payload])
 
-    def _topic(self) -> bytes:
+    def _topic(self, to_keep: bool = True) -> bytes:
+        """Its length and its bytes: not to be kept where very many are sent seldom, as retained messages."""
         field = self._topic_field
         if field is None:
             encoded = self.topic.encode()
-            field = self._topic_field = BYTE_PAIRS[len(encoded)] + encoded
+            field = BYTE_PAIRS[len(encoded)] + encoded
+            if to_keep:
+                self._topic_field = field
         return field
 
     def _property_field(self, now: float, identifiers: tuple[int, ...], alias: int) -> bytes:
