@@ -25,6 +25,11 @@ NURSERY = Path(__file__).with_name("nursery.py")
 MOMENTS = ("before", "within", "after")
 FIRST_WRITES = 8
 LANES = 4
+EACH = max(1, ROUNDS // (40 * LANES))
+"""How often a Broker of each lane dies at each point of each of these writes: with 4,000 rounds, 100 times
+in all lanes together."""
+CERTAIN = EACH * FIRST_WRITES * len(MOMENTS)
+"""So many rounds of a lane end there and nowhere else, however long that takes."""
 
 
 def kill(pid: int) -> None:
@@ -75,10 +80,11 @@ async def nursery() -> AsyncIterator[Nursery]:
 
 
 def deaths(chance: random.Random) -> Iterator[tuple[str, int]]:
-    """How each Broker is to die: at each point of each of its first writes, then by chance."""
-    for number in range(1, FIRST_WRITES + 1):
-        for moment in MOMENTS:
-            yield moment, number
+    """How each Broker is to die: at each point of each of its first writes, EACH times, then by chance."""
+    for _ in range(EACH):
+        for number in range(1, FIRST_WRITES + 1):
+            for moment in MOMENTS:
+                yield moment, number
     while True:
         if chance.random() < 0.5:
             yield chance.choice(MOMENTS), chance.randrange(1, 40)
@@ -89,13 +95,17 @@ def deaths(chance: random.Random) -> Iterator[tuple[str, int]]:
 async def live_and_die(
     born: Nursery, file: Path, death: tuple[str, int], clients: list[Publisher | Subscriber], seconds: float
 ) -> None:
-    """One round: a Broker, its Clients, and its end: by itself, or from outside after so many seconds."""
+    """One round: a Broker, its Clients, and its end: by itself, or from outside after so many seconds.
+
+    With DEADLINE it must be by itself.
+    """
     async with born.broker(file, *death) as (port, pid):
         if not port:
             return
         lives = [asyncio.ensure_future(client.live(port)) for client in clients]
-        await asyncio.wait(lives, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(lives, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         kill(pid)
+        assert ended or seconds < DEADLINE, f"it did not die {death[0]} its write {death[1]}"
         await asyncio.wait_for(asyncio.gather(*lives), DEADLINE)
 
 
