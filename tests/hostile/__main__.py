@@ -12,9 +12,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostile.attacks import ARGON2, SCENARIOS, Scenario
+from hostile import attacks, passwords
+from hostile.scenario import SCENARIOS, Scenario
 from hostile.site import Site
 
+MODULES = (attacks, passwords)
+"""Those that have attacks in them."""
 MOST_WAITED = 100.0
 """Milliseconds of the broker's work for which an idle Client may wait for its PINGRESP."""
 MOST_MEMORY = 8.0
@@ -28,7 +31,8 @@ class Outcome:
     """What came of one attack: milliseconds, and MiB before, at most, behind the last two.
 
     `worst` is how long an idle Client waited; during one wait the broker was at work for `at_work` at most,
-    and lacked a processor for `lacked` at most, which is no fault of its own.
+    and lacked a processor for `lacked` at most, which is no fault of its own. `notes` are what the attack
+    saw itself.
     """
 
     scenario: Scenario
@@ -43,6 +47,7 @@ class Outcome:
     second: float
     status: int
     log: str
+    notes: tuple[str, ...] = ()
 
     @property
     def complaints(self) -> list[str]:
@@ -66,7 +71,7 @@ async def attacked(scenario: Scenario, seconds: float) -> Outcome:
         config = dict(scenario.config)
         if "auth" in config:
             file = Path(folder) / "passwd"
-            file.write_text("".join(f"user{number}:{ARGON2}\n" for number in range(50)))
+            file.write_text(passwords.LINES)
             config["auth"] = {"allow-anonymous": True, "password-file": str(file)}
         await site.start(config, scenario.descriptors)
         memory = [site.memory()]
@@ -86,15 +91,17 @@ async def attacked(scenario: Scenario, seconds: float) -> Outcome:
     at_work, lacked = (max(seen[name] for seen in waited) for name in ("at_work", "lacked"))
     before, first, second = memory[0], *memory[-2:]
     return Outcome(
-        scenario, pings, median, worst, at_work, lacked, before, peak, first, second, status, log
+        scenario, pings, median, worst, at_work, lacked, before, peak, first, second, status, log,
+        tuple(site.notes),
     )
 
 
 def row(outcome: Outcome) -> str:
     """As a line of a table in Markdown."""
     made = outcome.scenario
+    text = "; ".join((made.text, *outcome.notes))
     return (
-        f"| {made.row} | {made.text} | {outcome.median:.1f} | {outcome.worst:.0f} | {outcome.at_work:.0f} "
+        f"| {made.row} | {text} | {outcome.median:.1f} | {outcome.worst:.0f} | {outcome.at_work:.0f} "
         f"| {outcome.lacked:.0f} | {outcome.before:.0f} | {outcome.peak:.0f} | {outcome.first:.0f} "
         f"| {outcome.second:.0f} |"
     )
@@ -114,7 +121,7 @@ def main() -> int:
     )
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     found = []
-    for scenario in SCENARIOS:
+    for scenario in sorted(SCENARIOS, key=lambda made: made.row[0]):
         if not scenario.row.startswith(tuple(wanted.rows.split(","))):
             continue
         outcome = asyncio.run(attacked(scenario, wanted.seconds))

@@ -2,34 +2,28 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import time
 from itertools import count
 from random import Random
-from typing import Any
 
-from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
     MQTT_3_1_1,
     MQTT_5,
-    Connect,
     Disconnect,
-    Packet,
+    Pingreq,
     Publish,
     Subscribe,
     SubscriptionRequest,
     Unsubscribe,
     WillFields,
 )
+from hostile.scenario import again_and_again, hello, inside, leave, scenario, written
 from hostile.site import Deaf, Site
 from support.packet_cases import FAULTS
 from support.raw_client import properties
 from support.raw_websocket import BINARY, CONTINUATION, PING, frame
+from support.sizes import sized
 
-ARGON2 = (
-    "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$vlnDhFMVnQzGeJnC/ilOLnhJHDOiTCTaIzBGqBYdHwM"
-)
-"""Of no password that anybody knows: 64 MiB and a tenth of a second for each guess."""
 UPGRADE = (
     b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -37,68 +31,7 @@ UPGRADE = (
 )
 HUGE = b"\x10\xff\xff\xff\x7f"
 PAIR = ("k", "v")
-
-Attack = Callable[[Site], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One attack on a broker with this configuration besides the usual one."""
-
-    row: str
-    text: str
-    attack: Attack
-    config: Mapping[str, Any] = field(default_factory=dict)
-    descriptors: int = 0
-    """As many as there are if it is 0."""
-    rounds: int = 2
-    """How often it is made. Where much is kept for a while, an allocator needs some until it has enough."""
-
-
-SCENARIOS: list[Scenario] = []
-
-
-def scenario(
-    row: str, text: str, *, descriptors: int = 0, rounds: int = 2, **config: Any
-) -> Callable[[Attack], Attack]:
-    def note(attack: Attack) -> Attack:
-        SCENARIOS.append(Scenario(row, text, attack, config, descriptors, rounds))
-        return attack
-
-    return note
-
-
-def hello(client_id: str, version: int = MQTT_5, *, clean: bool = True, **more: Any) -> bytes:
-    given = {name: more.pop(name) for name in ("username", "password", "will") if name in more}
-    packet = Connect(client_id, version, clean, **given, properties=properties(**more) if more else None)
-    return encode(packet, version)
-
-
-def written(*packets: Packet, version: int = MQTT_5) -> bytes:
-    return b"".join(encode(packet, version) for packet in packets)
-
-
-async def inside(site: Site, client_id: str, listener: str = "tcp", **more: Any) -> Deaf:
-    """A Client that was accepted, and reads and forgets what it is sent."""
-    made = await site.open(listener)
-    await made.send(hello(client_id, **more))
-    return made
-
-
-async def again_and_again(site: Site, one: Callable[[int], Awaitable[None]], at_a_time: int = 20) -> None:
-    """Do it over and over, a few at a time, until the time is over."""
-    begun, numbers = asyncio.get_running_loop().time(), count()
-
-    async def on() -> None:
-        while not site.over(begun):
-            await one(next(numbers))
-
-    await asyncio.gather(*(on() for _ in range(at_a_time)))
-
-
-def leave(crowd: list[Deaf]) -> None:
-    for each in crowd:
-        each.abort()
+RETAINED = sized(100_000, 1_000_000)
 
 
 # -- A: packets
@@ -246,21 +179,6 @@ async def hoarded_sessions(site: Site) -> None:
     await again_and_again(site, one)
 
 
-# -- C: passwords
-
-
-@scenario(
-    "C3", "wrong passwords as fast as they go, of 64 MiB of Argon2id each", auth={"password-file": "passwd"}
-)
-async def wrong_passwords(site: Site) -> None:
-    async def one(number: int) -> None:
-        made = await inside(site, f"g{number}", username=f"user{number % 100}", password=b"guess")
-        async with asyncio.timeout(30):
-            await made.closed.wait()
-
-    await again_and_again(site, one, 1_000)
-
-
 # -- E: what comes before MQTT
 
 
@@ -380,27 +298,53 @@ async def never_read(site: Site) -> None:
     leave([*deaf, *publishers])
 
 
-@scenario("F3", "100,000 retained messages, and 20 Clients that ask for all of them over and over", rounds=5)
+@scenario("F1", "one Client subscribes and never reads; one publishes to it, QoS 0")
+async def one_never_reads(site: Site) -> None:
+    deaf, publisher = await inside(site, "deaf"), await inside(site, "publisher")
+    await deaf.send(written(Subscribe(1, [SubscriptionRequest("flood")])))
+    await asyncio.sleep(0.1)
+    deaf.transport.pause_reading()
+    message = written(Publish("flood", bytes(10_000)))
+    await again_and_again(site, lambda _: _sent(publisher, message), 1)
+    leave([deaf, publisher])
+
+
+@scenario(
+    "F3", f"{RETAINED:,} retained messages, and 20 Clients that ask for all of them over and over",
+    rounds=sized(5, 2), limits={"maximum-retained-messages": RETAINED},
+)
 async def retained(site: Site) -> None:
     publisher = await inside(site, "publisher")
     await _retain(publisher, b"x" * 20)
-    ask = written(Subscribe(1, [SubscriptionRequest("#")]))
+    ask = Subscribe(1, [SubscriptionRequest("#")])
+    async with site.client("patient") as patient:
+        begun, before = time.perf_counter(), site.memory()
+        patient.send(ask)
+        while not isinstance(await patient.receive(), Publish):
+            pass
+        site.note(f"the first message after {1000 * (time.perf_counter() - begun):.1f} ms")
     crowd = [await inside(site, f"greedy{number}") for number in range(20)]
 
     async def one(number: int) -> None:
-        await crowd[number % 20].send(ask)
+        await crowd[number % 20].send(written(ask))
         await asyncio.sleep(0.05)
 
     await again_and_again(site, one, 20)
+    site.note(f"{before:.0f} MiB before and {site.memory():.0f} behind")
     leave(crowd)
     await _retain(publisher, b"")
     publisher.abort()
 
 
 async def _retain(publisher: Deaf, payload: bytes) -> None:
-    for at in range(0, 100_000, 500):
+    """Publish them all, and wait until they are retained."""
+    for at in range(0, RETAINED, 500):
         topics = [f"r/{number % 100}/{number}" for number in range(at, at + 500)]
         await publisher.send(written(*(Publish(topic, payload, 0, True) for topic in topics)))
+    publisher.answered.clear()
+    await publisher.send(written(Pingreq()))
+    async with asyncio.timeout(600):
+        await publisher.answered.wait()
 
 
 @scenario(

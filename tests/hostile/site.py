@@ -46,6 +46,8 @@ class Deaf(asyncio.Protocol):
         self.closed = asyncio.Event()
         self.answered = asyncio.Event()
         """It was sent something, or is closed."""
+        self.data = b""
+        """What it was sent first."""
         self._writable = asyncio.Event()
         self._writable.set()
         self.transport: asyncio.Transport
@@ -55,6 +57,7 @@ class Deaf(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self.data = self.data or data
         self.answered.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -90,6 +93,7 @@ class Site:
         names = ("tcp", "ws", "tls", "proxied", "http")
         self.ports = {name: self._kept.enter_context(kept_port()) for name in names}
         self.log = folder / "log"
+        self.notes: list[str] = []
         self._folder = folder
         self._authority = Authority(folder)
         self._processors = Processors()
@@ -175,12 +179,17 @@ class Site:
                 return int(line.split()[1]) / 1024
         raise OSError("the operating system does not say how much memory is resident")
 
+    def note(self, seen: str) -> None:
+        """Say what this attack has seen itself."""
+        self.notes.append(seen)
+
     # -- ways in
 
-    async def open(self, listener: str = "tcp") -> Deaf:
-        """A connection that reads and forgets."""
+    async def open(self, listener: str = "tcp", address: str = "127.0.0.1") -> Deaf:
+        """A connection from this address that reads and forgets."""
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(Deaf, "127.0.0.1", self.ports[listener])
+        port = self.ports[listener]
+        _, made = await loop.create_connection(Deaf, "127.0.0.1", port, local_addr=(address, 0))
         return made
 
     async def crowd(self, size: int, listener: str = "tcp") -> list[Deaf]:
