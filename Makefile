@@ -5,7 +5,9 @@
 # make simulate SEED=123   what happens in one world of tests/simulation; SEEDS=0:100000 plays many
 # make fuzz MINUTES=10 TARGET=packets   look for bytes that must not do what they do
 # make soak MINUTES=10   2,000 Clients come and go; what grows without end fails
+# make security   tests/security at the sizes that its rows name, some minutes; TESTS=tests/security/test_f3* for some
 # make hostile ROWS=A1,F   attacks, and how long an idle Client waits meanwhile; on a machine that is left alone
+#              FULL_SIZE=1 makes them as large as make security
 # make bench   the benchmarks, beside other brokers; BENCH=--help says what can be chosen
 # make bench-docs    measure, and write docs/explanation/performance.md anew
 # make bench-micro   how long single steps take, in plain Python and compiled
@@ -69,7 +71,7 @@ pytest-pure: $(TEST) $(BUILT)
 pytest-compiled: $(TEST) $(BUILT)
 	AMQTT_FORM=compiled $(PY) -m pytest $(SHARED_OUT)
 
-.PHONY: simulate fuzz soak hostile
+.PHONY: simulate fuzz soak security hostile
 simulate: $(TEST)
 	PYTHONPATH=src:tests $(PY) -m simulation $(or $(SEED),$(SEEDS),0:10000)
 
@@ -81,8 +83,11 @@ fuzz: $(TEST)
 soak: $(TEST) $(BUILT)
 	PYTHONPATH=tests $(PY) -m soak --minutes $(or $(MINUTES),10)
 
+security: $(TEST) $(BUILT)
+	AMQTT_FULL_SIZE=1 $(PY) -m pytest $(SHARED_OUT) --timeout=0 $(or $(TESTS),tests/security)
+
 hostile: $(TEST) $(BUILT)
-	PYTHONPATH=tests $(PY) -m hostile --seconds $(or $(SECONDS),5) $(if $(ROWS),--rows $(ROWS))
+	PYTHONPATH=tests AMQTT_FULL_SIZE=$(FULL_SIZE) $(PY) -m hostile --seconds $(or $(SECONDS),5) $(if $(ROWS),--rows $(ROWS))
 
 bench: $(TEST) $(BUILT)
 	@tools/system_packages.sh mosquitto

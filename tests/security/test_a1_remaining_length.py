@@ -1,6 +1,8 @@
 """A1: whoever announces very much before it has said who it is costs nothing, and nobody waits for it."""
 
+import asyncio
 import gc
+import socket
 import tracemalloc
 
 import pytest
@@ -13,6 +15,7 @@ from amqtt.wire.primitives import variable_byte_integer
 from support.bench_server import Bench
 from support.loopback import Clients, connect_bytes
 from support.raw_client import RawClient
+from support.sizes import sized
 
 HUGE = b"\x10\xff\xff\xff\x7f"
 """A CONNECT of 256 MiB."""
@@ -41,6 +44,27 @@ async def test_a_huge_connect_is_closed_at_its_header_and_the_rest_is_not_kept(
         for stranger in strangers:
             await stranger.close()
         assert broker.server.realm.excess.counts == {"maximum_connect_size": crowd}
+
+
+async def test_who_goes_on_with_what_it_announced_is_not_kept_either(broker: Broker, client: Clients) -> None:
+    """Megabyte by megabyte, until it finds that nobody listens."""
+    idle = await client.connected("idle")
+    loop, megabyte = asyncio.get_running_loop(), bytes(1_000_000)
+    with socket.socket() as stranger:
+        stranger.setblocking(False)
+        await loop.sock_connect(stranger, broker.listeners["test"].addresses[0])
+        tracemalloc.start()
+        try:
+            await loop.sock_sendall(stranger, HUGE)
+            for _ in range(sized(2, 10)):
+                await loop.sock_sendall(stranger, megabyte)
+                assert await idle.sync() == []
+        except ConnectionError:
+            assert broker.server.realm.excess.counts == {"maximum_connect_size": 1}
+        finally:
+            most = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    assert most < 1024 * 1024
 
 
 @pytest.mark.parametrize("first", [b"\x30" + HUGE[1:], b"\x82" + HUGE[1:], b"\xf0" + HUGE[1:], b"GET / HTTP"])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Publish
 from support.bench_server import Bench
+from support.sizes import sized
 
 GOOD = Publish("smuggled", b"x")
 EVIL = {
@@ -44,7 +45,7 @@ def test_a_remaining_length_that_is_longer_than_it_need_be_is_malformed(length: 
     assert client.state.closed
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=sized(150, 5_000), deadline=None, derandomize=True, database=None)
 @given(st.binary(min_size=1, max_size=60), st.lists(st.integers(1, 20), min_size=1, max_size=8))
 def test_any_bytes_in_any_pieces_end_the_same(data: bytes, cuts: list[int]) -> None:
     ends = []

@@ -11,6 +11,7 @@ from amqtt.server.limits import Limits
 from amqtt.topics.names import wildcard_levels
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Subscribe, SubscriptionRequest, Unsubscribe
 from support.bench_server import Bench, BenchClient
+from support.sizes import sized
 
 QUOTA_EXCEEDED = 0x97
 TOPIC = "/".join("a" * 200)
@@ -49,6 +50,30 @@ def test_filters_of_very_many_levels_are_refused_before_a_topic_costs_much(
     assert len(tree.match(TOPIC)) == 1
     assert tree.visits - before <= 2 * fitting
     assert bench.server.realm.excess.counts == {"maximum_wildcard_levels": len(filters) - fitting}
+
+
+WILD = ("/".join(["+"] * levels + ["#"]) for levels in range(1, 199))
+"""`+/#`, `+/+/#` and so on; there are 198 of these."""
+
+
+@pytest.mark.parametrize(
+    ("filters", "visits"), [(list(WILD), 198), (list(itertools.islice(deep_filters(200), 10_000)), 20_000)],
+    ids=["nothing but wildcards", "all different"],
+)
+def test_however_many_subscribe_to_deep_filters_a_topic_costs_two_visits_for_each_filter(
+    filters: list[str], visits: int
+) -> None:
+    """One Session is not granted so many: 10,000 Subscriptions are those of a hundred."""
+    bench = Bench()
+    subscribed = sized(1_000, 10_000)
+    for first in range(0, subscribed, 100):
+        client = bench.connected(f"c{first}")
+        own = [filters[at % len(filters)] for at in range(first, first + 100)]
+        assert set(granted(client, own, MQTT_5)) == {0}
+    tree = bench.server.realm.tree
+    before = tree.visits
+    assert len(tree.match(TOPIC)) == subscribed // 100
+    assert tree.visits - before <= min(visits, 2 * subscribed)
 
 
 ON_THE_WAY_OF_BYTES = ("wire", "topics", "sessions", "server", "net", "observe", "store")

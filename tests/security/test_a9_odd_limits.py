@@ -30,6 +30,7 @@ from amqtt.wire.packets import (
 )
 from support.bench_server import Bench
 from support.raw_client import properties
+from support.sizes import sized
 
 SMALL = st.sampled_from([0, 1, 2, 3, 7])
 PACKETS: list[Packet] = [
@@ -56,7 +57,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(range(len(PACKETS)
 
 
 @settings(
-    max_examples=120, deadline=None, derandomize=True, database=None,
+    max_examples=sized(120, 3_000), deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
 )
 @given(ODD, STEPS, st.sampled_from([MQTT_3_1_1, MQTT_5]))

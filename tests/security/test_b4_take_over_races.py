@@ -16,9 +16,14 @@ from amqtt.wire.packets import (
     WillFields,
 )
 from support.bench_server import Bench, BenchClient
+from support.sizes import sized
+
+SECONDS = 60
+STEPS = sized(300, 600)
+"""A third of them is somebody who connects: a hundred Clients, or two hundred."""
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(sized(20, 100)))
 def test_a_crowd_with_one_identifier_leaves_one_owner_and_loses_nothing(seed: int) -> None:
     chance = random.Random(seed)
     bench = Bench(maximum_reconnections=0)
@@ -29,7 +34,8 @@ def test_a_crowd_with_one_identifier_leaves_one_owner_and_loses_nothing(seed: in
     wills = sent = 0
     fired: list[str] = []
     taken: set[bytes] = set()
-    for step in range(300):
+    for step in range(STEPS):
+        bench.pass_time(SECONDS / STEPS)
         what = chance.random()
         if what < 0.35 or not line:
             version = chance.choice((MQTT_3_1_1, MQTT_5))

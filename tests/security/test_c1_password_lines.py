@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from amqtt.access.password_file import PasswordFile
 from amqtt.errors import BrokerError
+from support.sizes import sized
 
 GOOD = "$5$rounds=1000$abcdefgh$gYZK5qo9Ev1hL4VeiqU1Bdnm5X0ebuHoQ5EBHMQ//4B"
 WRONG = {
@@ -33,7 +34,7 @@ def test_blank_lines_and_comments_are_nobody(tmp_path: Path) -> None:
     assert list(PasswordFile(tmp_path / "passwd")._file.users) == ["bob"]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None,
+@settings(max_examples=sized(150, 5_000), deadline=None, derandomize=True, database=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_any_bytes_are_users_or_a_mistake(tmp_path: Path, content: bytes) -> None:

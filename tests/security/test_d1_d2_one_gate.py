@@ -16,6 +16,7 @@ from amqtt.access.policy import Policy
 from amqtt.message import Message
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Publish, Suback, Subscribe, SubscriptionRequest, WillFields
 from support.bench_server import Bench, BenchClient
+from support.sizes import sized
 
 TOPICS = ["/".join(levels) for length in (1, 2) for levels in product("ab", repeat=length)]
 TOPICS += ["a/b/a", "a/a/b"]
@@ -164,7 +165,7 @@ def test_what_arrives_is_what_is_granted_and_asked_for(path, share: str, version
     @example(["a/#"], ["+/b", "a"], ["a/#", "a/b"])
     @example(["+"], [], ["+", "a"])
     @example(["#", "$SYS/#"], ["$SYS/a", "b/#"], ["$SYS/#", "#"])
-    @settings(max_examples=16, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=sized(16, 500), deadline=None, derandomize=True, database=None)
     @given(LISTS, st.none() | LISTS, st.lists(FILTERS, min_size=1, max_size=3))
     def holds(subscribe: list[str], receive: list[str] | None, wanted: list[str]) -> None:
         world = World(subscribe, receive, version)

@@ -9,6 +9,7 @@ import pytest
 from amqtt.broker import Broker
 from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Pingreq
 from support.bench_server import Bench
+from support.sizes import sized
 from support.tls import Authority
 
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a"
@@ -16,7 +17,8 @@ UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-DEADLINE = 0.4
+DEADLINE = sized(0.4, 10.0)
+"""Ten seconds are what a Server gives where nobody says otherwise: a byte each second is too slow then."""
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +59,11 @@ def client_hello(authority: Authority) -> bytes:
 async def test_who_is_not_done_in_time_is_closed_wherever_it_is(broker, authority, listener, said):
     """All but the last byte is sent, one after the other: that would take longer than there is time."""
     sent = said.replace(b"hello", client_hello(authority))[:-1]
-    pause = 2 * DEADLINE / max(1, len(sent))
+    pause = sized(2 * DEADLINE / max(1, len(sent)), 1.0)
     reader, writer = await asyncio.open_connection(*broker.listeners[listener].addresses[0])
     closed = asyncio.ensure_future(reader.read())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10 + DEADLINE):
             for byte in sent:
                 if closed.done():
                     break
@@ -80,7 +82,7 @@ async def test_who_is_not_done_in_time_is_closed_wherever_it_is(broker, authorit
 async def test_a_client_that_is_in_is_not_affected_and_dead_peers_are_noticed_by_the_system(broker):
     reader, writer = await asyncio.open_connection(*broker.listeners["tcp"].addresses[0])
     writer.write(CONNECT)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(10 + DEADLINE):
         assert await reader.readexactly(4) == b"\x20\x02\0\0"
         stranger_reader, stranger = await asyncio.open_connection(*broker.listeners["tcp"].addresses[0])
         assert await stranger_reader.read() == b""

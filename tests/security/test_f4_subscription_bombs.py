@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from amqtt.observe.figures import memory_used
 from amqtt.server.limits import Limits
 from amqtt.wire.packets import (
     MQTT_3_1_1,
@@ -17,6 +18,7 @@ from amqtt.wire.packets import (
     Unsubscribe,
 )
 from support.bench_server import Bench
+from support.sizes import sized
 
 QUOTA_EXCEEDED = 0x97
 MOST = Limits().maximum_topic_filters
@@ -115,11 +117,12 @@ def test_memory_returns_when_subscriptions_come_and_go() -> None:
     for first in range(0, 20_000, 1000):
         come_and_go(first)
     gc.collect()
-    before = sys.getallocatedblocks()
-    for first in range(20_000, 120_000, 1000):
+    before, resident = sys.getallocatedblocks(), memory_used()
+    for first in range(20_000, 20_000 + sized(100_000, 1_000_000), 1000):
         come_and_go(first)
     gc.collect()
     assert sys.getallocatedblocks() - before < 1_000, "one for a hundred that came and went"
+    assert memory_used() - resident < 4 * 1024 * 1024
     realm = bench.server.realm
     assert len(realm.tree) == realm.tree.nodes == len(realm.sessions["c"].subscriptions) == 0
     assert realm.sessions["c"].wildcard_levels == 0

@@ -16,7 +16,7 @@ from support.clock import StoppedClock
 
 NAMES = [
     "line\nWARNING forged", "\x1b[31mred", "\r\n", "a\u2028b", "tab\t", "\u202egnp.exe", "x" * 30_000,
-    "\u20ac" * 10_000,
+    "\u20ac" * 10_000, "x" * 65_535,
 ]
 
 
@@ -27,7 +27,7 @@ def listening(bench: Bench) -> None:
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_no_name_forges_or_stretches_a_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    bench = Bench(maximum_client_id_length=65_535, maximum_subscriptions=1)
+    bench = Bench(maximum_client_id_length=65_535, maximum_connect_size=200_000, maximum_subscriptions=1)
     listening(bench)
     client = bench.connected(name, username=name)
     client.subscribe("a")
