@@ -22,8 +22,6 @@ MOST_WAITED = 100.0
 """Milliseconds of the broker's work for which an idle Client may wait for its PINGRESP."""
 MOST_MEMORY = 8.0
 """MiB by which the memory behind the last attack may differ from that behind the last but one."""
-REST = 3.0
-"""Seconds for the broker to be alone again: longer than it waits for a peer to close its side."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ async def attacked(scenario: Scenario, seconds: float) -> Outcome:
             await site.waited()
             await scenario.attack(site)
             waited.append(await site.waited())
-            await asyncio.sleep(REST if scenario.row != "F5" else REST + 8)
+            await asyncio.sleep(scenario.rest)
             memory.append(site.memory())
         peak = site.peak()
         status = await site.stop()

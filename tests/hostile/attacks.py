@@ -348,7 +348,7 @@ async def _retain(publisher: Deaf, payload: bytes) -> None:
 
 
 @scenario(
-    "F5", "messages of 10 kB for 500 Sessions whose Clients are away", rounds=6,
+    "F5", "messages of 10 kB for 500 Sessions whose Clients are away", rounds=6, rest=11.0,
     limits={"maximum-queued-bytes-in-all": 64 * 1024 * 1024},
 )
 async def hoarded_messages(site: Site) -> None:

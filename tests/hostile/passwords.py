@@ -65,7 +65,7 @@ async def wrong_passwords(site: Site) -> None:
 
 @scenario(
     "C3", f"{RATE:,} wrong passwords a second, and somebody who knows his comes from another address",
-    auth={"password-file": "passwd"},
+    rest=11.0, auth={"password-file": "passwd"},
 )
 async def a_flood_of_guesses(site: Site) -> None:
     loop = asyncio.get_running_loop()

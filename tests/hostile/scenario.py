@@ -26,16 +26,18 @@ class Scenario:
     """As many as there are if it is 0."""
     rounds: int = 2
     """How often it is made. Where much is kept for a while, an allocator needs some until it has enough."""
+    rest: float = 3.0
+    """Seconds for the broker to be alone again: longer than it waits for a peer to close its side."""
 
 
 SCENARIOS: list[Scenario] = []
 
 
 def scenario(
-    row: str, text: str, *, descriptors: int = 0, rounds: int = 2, **config: Any
+    row: str, text: str, *, descriptors: int = 0, rounds: int = 2, rest: float = 3.0, **config: Any
 ) -> Callable[[Attack], Attack]:
     def note(attack: Attack) -> Attack:
-        SCENARIOS.append(Scenario(row, text, attack, config, descriptors, rounds))
+        SCENARIOS.append(Scenario(row, text, attack, config, descriptors, rounds, rest))
         return attack
 
     return note

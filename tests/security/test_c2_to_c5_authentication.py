@@ -4,6 +4,8 @@ import asyncio
 import base64
 import itertools
 import math
+import os
+import sys
 import threading
 from collections.abc import Awaitable, Coroutine, Generator
 from pathlib import Path
@@ -284,6 +286,43 @@ async def test_whose_connect_had_to_wait_for_its_turn_is_verified_then(
         alice = await opener(broker)
         assert (await alice.connect("a", username="alice", password=b"secret word")).reason_code == 0
         assert await alice.sync() == []
+
+
+class Ranked(Counted):
+    """Notes the nice value of the thread that verifies it, and of one that this begins."""
+
+    nice: ClassVar[list[int]] = []
+
+    def _matches(self, password: bytes) -> bool:
+        self.note()
+        lane = threading.Thread(target=self.note)
+        lane.start()
+        lane.join()
+        return super()._matches(password)
+
+    def note(self) -> None:
+        self.nice.append(nice_value())
+
+
+def nice_value() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a nice value is that of a whole process here")
+async def test_who_verifies_passwords_lets_the_event_loop_go_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "passwd").write_text("alice:x\n")
+    monkeypatch.setattr(password_file, "read_hash", Ranked)
+    Ranked.nice.clear()
+    before = nice_value()
+    users = PasswordFile(tmp_path / "passwd")
+    answer = users.authenticate(ConnectRequest("c", "alice", b"guess", Peer()))
+    assert isinstance(answer, Awaitable)
+    await answer
+    await users.close()
+    assert Ranked.nice == [min(before + verifying.NICE, 19)] * 2
+    assert nice_value() == before
 
 
 class Slow(PasswordHash):

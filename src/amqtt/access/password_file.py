@@ -18,7 +18,7 @@ from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Permissio
 from amqtt.access.credential_file import CredentialFile
 from amqtt.access.decoys import decoy_for
 from amqtt.access.hashes import PasswordHash, read_hash
-from amqtt.access.verifying import Busy, Lines
+from amqtt.access.verifying import Busy, Lines, give_way
 from amqtt.server.bans import site
 from amqtt.wire.reasons import ReasonCode
 
@@ -80,7 +80,7 @@ class PasswordFile(Authenticator):
 
     async def _verified(self, where: str, username: str, password: bytes) -> Answer:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="amqtt-password")
+            self._pool = ThreadPoolExecutor(WORKERS, "amqtt-password", give_way)
             self._lines = Lines(self._pool, WORKERS)
         assert self._lines is not None
         try:

@@ -1,9 +1,13 @@
 """Passwords wait to be verified, in a line for each place that they come from: a flood stops no other."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -12,7 +16,21 @@ MOST_WAITING: Final = 1000
 PATIENCE: Final = 4.0
 """Seconds after which that is said, too: less than the Server waits for an Authenticator."""
 
+NICE: Final = 10
+"""What is added to the nice value of a thread that verifies: a tenth of the processor that others get."""
+
 Verdict = TypeVar("Verdict")
+
+
+def give_way() -> None:
+    """Let this thread, and those that it begins, have a processor when the event loop wants none.
+
+    A hash wants every processor that there is for a tenth of a second, and a flood of them wants it all
+    the time. Linux knows a nice value for each thread; elsewhere nothing is changed.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 class Busy(Exception):
