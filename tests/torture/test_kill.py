@@ -130,7 +130,8 @@ async def torture(file: Path, chance: random.Random, rounds: int) -> None:
         while lived < rounds or publisher.last <= rounds:
             there = [publisher, subscriber] if chance.random() < 0.8 else [publisher]
             before = publisher.last
-            await live_and_die(born, file, next(plan), there, pace * chance.uniform(0.005, 0.1))
+            seconds = DEADLINE if lived < CERTAIN else pace * chance.uniform(0.005, 0.1)
+            await live_and_die(born, file, next(plan), there, seconds)
             lived += 1
             # On a machine with other work nothing may have been done in that time: the next one has more.
             pace = PACE if publisher.last > before else 2 * pace
