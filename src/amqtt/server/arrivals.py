@@ -84,7 +84,6 @@ def _act_at_rate(realm: Realm, state: ConnectionState, meter: Meter, packets: li
 
 
 def _act(realm: Realm, state: ConnectionState, packets: list[Arrived]) -> None:
-    several = len(packets) > 1
     try:
         for at, packet in enumerate(packets):
             if realm.events.wants_packets or state.asks or not act_on_usual(realm, state, packet):
@@ -94,16 +93,7 @@ def _act(realm: Realm, state: ConnectionState, packets: list[Arrived]) -> None:
                 if _is_put_off(realm, state, packets, at):
                     return
                 verb(realm, state, packets[at])  # noqa: PLR1736 - a run may have come apart
-            if state.fan_out is not None:
-                _end_turn(realm, state, packets, at)
-                return
-            if state.phase == CLOSED:
-                return
-            if state.pending is not None:
-                state.waiting = packets[at + 1 :] + state.waiting
-                return
-            if (several or isinstance(packet, PublishRun)) and realm.line.is_over:
-                _end_turn(realm, state, packets, at)
+            if _is_enough(realm, state, packets, at):
                 return
         if state.decoder.error is not None and not state.waiting:
             raise state.decoder.error
@@ -115,6 +105,22 @@ def _act(realm: Realm, state: ConnectionState, packets: list[Arrived]) -> None:
         close(realm, state, error.reason_code, str(error))
     except Exception as fault:
         _fail(realm, state, fault)
+
+
+def _is_enough(realm: Realm, state: ConnectionState, packets: list[Arrived], at: int) -> bool:
+    """Whether nothing behind the packet at `at` is acted on now: it waits, or its Client is gone."""
+    if state.fan_out is not None:
+        _end_turn(realm, state, packets, at)
+        return True
+    if state.phase == CLOSED:
+        return True
+    if state.pending is not None:
+        state.waiting = packets[at + 1 :] + state.waiting
+        return True
+    if (len(packets) > 1 or isinstance(packets[at], PublishRun)) and realm.line.is_over:
+        _end_turn(realm, state, packets, at)
+        return True
+    return False
 
 
 def report(realm: Realm, fault: Exception) -> None:
