@@ -1,6 +1,8 @@
 """The package has two forms, plain Python and compiled; `make test` runs the suite in both."""
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,10 @@ def test_the_version_line_says_which_form_runs() -> None:
 def test_this_run_is_of_the_package_as_it_was_installed() -> None:
     environment = Path(os.environ["AMQTT_INSTALLED"]).resolve()
     assert environment in Path(amqtt.__file__).resolve().parents
+
+
+@pytest.mark.skipif(form() == "pure", reason="plain Python is no library")
+def test_the_library_shows_the_loader_nothing_but_where_it_begins() -> None:
+    library = ctypes.PyDLL(sys.modules["amqtt__mypyc"].__file__)
+    assert hasattr(library, "PyInit_amqtt__mypyc")
+    assert not hasattr(library, "CPyStatics_Initialize")
