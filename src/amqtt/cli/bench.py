@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from amqtt.cli.client_options import Connecting
 from amqtt.cli.client_runs import run_client
 from amqtt.cli.option_sets import takes
-from amqtt.clients import Client
+
+if TYPE_CHECKING:
+    from amqtt.clients import Client
 
 STAMP = 16
 """Bytes of a payload that say which message it is, and when it was published."""
@@ -122,7 +124,7 @@ async def _wait(work: list[asyncio.Task[None]], figures: Figures, show: Callable
 class _Pair:
     """One publisher and the subscribers of its topic."""
 
-    def __init__(self, figures: Figures, topic: str, publisher: Client) -> None:
+    def __init__(self, figures: Figures, topic: str, publisher: "Client") -> None:
         self._load = load = figures.load
         self._figures = figures
         self._topic = topic
@@ -165,7 +167,7 @@ class _Pair:
             task.add_done_callback(unacknowledged.discard)
         await asyncio.gather(*unacknowledged)
 
-    async def _read(self, reader: Client, place: int) -> None:
+    async def _read(self, reader: "Client", place: int) -> None:
         figures = self._figures
         seen: set[int] = set()
         async for message in reader.messages():

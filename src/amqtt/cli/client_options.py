@@ -4,17 +4,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import typer
 from typer.core import TyperCommand
 
-from amqtt.clients import Client, Reconnect, TlsOptions
 from amqtt.errors import ConnectError
 from amqtt.wire.packets import MQTT_3_1, MQTT_3_1_1, MQTT_5, WillFields
 from amqtt.wire.properties import BINARY, BY_BEARER, STRING, USER_PROPERTIES, Properties
 from amqtt.wire.reasons import RETURN_CODES
+
+if TYPE_CHECKING:
+    from amqtt.clients import Client, Reconnect, TlsOptions
 
 VERSIONS: Final = {
     "5": MQTT_5, "mqttv5": MQTT_5, "5.0": MQTT_5,
@@ -124,8 +126,11 @@ class Connecting:
             return None
         return unquote(urlsplit(self.url).path[1:]) or None
 
-    def new_client(self, name: str, reconnect: Reconnect | bool, **more: Any) -> Client:
+    def new_client(self, name: str, reconnect: "Reconnect | bool", **more: Any) -> "Client":
         """The Client that these options describe; ValueError says what is wrong with one."""
+        # Who runs a broker, or asks for a version, need not load a Client.
+        from amqtt.clients import Client
+
         version = VERSIONS.get(self.version)
         if version is None:
             raise ValueError(f"-V is mqttv5, mqttv311 or mqttv31, not {self.version}")
@@ -183,7 +188,9 @@ class Connecting:
         options["user_properties"] = connect.user_properties
         return options
 
-    def _tls(self) -> TlsOptions:
+    def _tls(self) -> "TlsOptions":
+        from amqtt.clients import TlsOptions
+
         return TlsOptions(
             self.cafile, self.capath, certfile=self.cert, keyfile=self.key, ciphers=self.ciphers,
             check_hostname=not self.insecure, minimum_version=self.tls_version.removeprefix("tlsv"),

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from amqtt.clients import ReceivedMessage
+if TYPE_CHECKING:
+    from amqtt.clients import ReceivedMessage
 
 ESCAPES: Final = {
     "0": b"\0", "a": b"\a", "e": b"\x1b", "n": b"\n", "r": b"\r", "t": b"\t", "v": b"\v", "\\": b"\\",
 }
-TEXTS: Final[dict[str, Callable[[ReceivedMessage, datetime], str]]] = {
+TEXTS: "Final[dict[str, Callable[[ReceivedMessage, datetime], str]]]" = {
     "%": lambda message, moment: "%",
     "A": lambda message, moment: _or_empty(message.properties.topic_alias),
     "C": lambda message, moment: _or_empty(message.properties.content_type),
@@ -36,7 +37,7 @@ PROPERTIES: Final = (
 )
 
 Value = TypeVar("Value")
-Piece = Callable[[ReceivedMessage, datetime], bytes]
+Piece: TypeAlias = "Callable[[ReceivedMessage, datetime], bytes]"
 
 
 class MessageFormat:
@@ -49,7 +50,7 @@ class MessageFormat:
         while at < len(text):
             at = self._read(text, at)
 
-    def write(self, message: ReceivedMessage, moment: datetime) -> bytes:
+    def write(self, message: "ReceivedMessage", moment: datetime) -> bytes:
         """The message in this format; ValueError where %J is asked for and the payload is no JSON."""
         return b"".join([piece(message, moment) for piece in self._pieces])
 
@@ -82,7 +83,7 @@ class MessageFormat:
             raise ValueError(f"there is no conversion %{letter}")
         convert = self._conversion(letter)
 
-        def fitted(message: ReceivedMessage, moment: datetime) -> bytes:
+        def fitted(message: "ReceivedMessage", moment: datetime) -> bytes:
             return _fitted(convert(message, moment), flags, width, precision)
 
         self._pieces.append(fitted)
@@ -112,7 +113,7 @@ class MessageFormat:
             self._pieces.append(lambda message, moment: moment.strftime(f"%{letter}").encode())
 
 
-def as_object(message: ReceivedMessage, moment: datetime, parsed: bool = False) -> dict[str, Any]:
+def as_object(message: "ReceivedMessage", moment: datetime, parsed: bool = False) -> dict[str, Any]:
     """The message as mosquitto_sub writes it in JSON; `parsed` has the payload as the JSON that it is."""
     made: dict[str, Any] = {
         "tst": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ%z"), "topic": message.topic, "qos": message.qos,
@@ -133,7 +134,7 @@ def as_object(message: ReceivedMessage, moment: datetime, parsed: bool = False) 
     return made
 
 
-def _properties(message: ReceivedMessage) -> dict[str, Any]:
+def _properties(message: "ReceivedMessage") -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name in PROPERTIES:
         value = getattr(message.properties, name)
@@ -175,7 +176,7 @@ def _number(text: str, at: int) -> tuple[int | None, int]:
     return (int(text[start:at]) if at > start else None), at
 
 
-def _pairs(message: ReceivedMessage) -> tuple[tuple[str, str], ...]:
+def _pairs(message: "ReceivedMessage") -> tuple[tuple[str, str], ...]:
     return message.properties.user_properties
 
 

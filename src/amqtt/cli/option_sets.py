@@ -13,7 +13,7 @@ def takes(*sets: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """
 
     def taking(command: Callable[..., None]) -> Callable[..., None]:
-        parameters = [_parameter(each, kind) for kind in sets for each in fields(kind)]
+        parameters = [parameter for kind in sets for parameter in _parameters(kind)]
 
         def run(**given: Any) -> None:
             command(*(kind(**{each.name: given[each.name] for each in fields(kind)}) for kind in sets))
@@ -26,8 +26,12 @@ def takes(*sets: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return taking
 
 
-def _parameter(field: "Field[Any]", kind: type) -> inspect.Parameter:
-    annotation = get_type_hints(kind, include_extras=True)[field.name]
+def _parameters(kind: type) -> list[inspect.Parameter]:
+    annotations = get_type_hints(kind, include_extras=True)
+    return [_parameter(field, annotations[field.name]) for field in fields(kind)]
+
+
+def _parameter(field: "Field[Any]", annotation: Any) -> inspect.Parameter:
     default = field.default
     if field.default_factory is not MISSING:
         default = field.default_factory()

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +13,11 @@ from amqtt.cli import standard_input
 from amqtt.cli.client_options import Connecting
 from amqtt.cli.client_runs import run_client
 from amqtt.cli.option_sets import takes
-from amqtt.clients import Client
 from amqtt.errors import ClientError
 from amqtt.wire.packets import MQTT_5
+
+if TYPE_CHECKING:
+    from amqtt.clients import Client
 
 logger = logging.getLogger("amqtt.cli")
 
@@ -95,7 +97,7 @@ async def _publish(connecting: Connecting, publishing: Publishing) -> int:
 
 
 async def _publish_one(
-    client: Client, connecting: Connecting, publishing: Publishing, payload: bytes
+    client: "Client", connecting: Connecting, publishing: Publishing, payload: bytes
 ) -> None:
     assert publishing.topic is not None
     properties = connecting.properties_of("publish") if client.settings.version == MQTT_5 else None

@@ -5,7 +5,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,12 @@ from amqtt.cli.client_options import Connecting
 from amqtt.cli.client_runs import TIMED_OUT, run_client
 from amqtt.cli.message_format import MessageFormat
 from amqtt.cli.option_sets import takes
-from amqtt.clients import Client, ReceivedMessage
 from amqtt.errors import SubscribeError
 from amqtt.topics.names import matches
 from amqtt.wire.packets import MQTT_5, SubscriptionRequest
+
+if TYPE_CHECKING:
+    from amqtt.clients import Client, ReceivedMessage
 
 logger = logging.getLogger("amqtt.cli")
 
@@ -104,7 +106,7 @@ async def _subscribe(connecting: Connecting, subscribing: Subscribing) -> int:
     return 0
 
 
-async def _ask(client: Client, connecting: Connecting, subscribing: Subscribing) -> None:
+async def _ask(client: "Client", connecting: Connecting, subscribing: Subscribing) -> None:
     options = (subscribing.no_local, subscribing.retain_as_published)
     requests = [SubscriptionRequest(topic, subscribing.qos, *options) for topic in subscribing.topics]
     given = connecting.properties_of("subscribe")
@@ -119,7 +121,7 @@ async def _ask(client: Client, connecting: Connecting, subscribing: Subscribing)
         typer.echo(f"amqtt sub: {error}", err=True)
 
 
-async def _write_messages(client: Client, subscribing: Subscribing) -> None:
+async def _write_messages(client: "Client", subscribing: Subscribing) -> None:
     form = subscribing.message_format()
     out = sys.stdout.buffer
     written = 0
@@ -139,7 +141,7 @@ async def _write_messages(client: Client, subscribing: Subscribing) -> None:
             return
 
 
-def _write(form: MessageFormat, message: ReceivedMessage) -> None:
+def _write(form: MessageFormat, message: "ReceivedMessage") -> None:
     try:
         sys.stdout.buffer.write(form.write(message, datetime.now(UTC).astimezone()))
     except BrokenPipeError:

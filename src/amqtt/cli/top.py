@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,7 +16,9 @@ from amqtt.cli.client_options import Connecting
 from amqtt.cli.client_runs import run_client
 from amqtt.cli.option_sets import takes
 from amqtt.cli.screen import screen
-from amqtt.clients import Client
+
+if TYPE_CHECKING:
+    from amqtt.clients import Client
 
 ROOT: Final = "$SYS/broker/"
 PATIENCE: Final = 15.0
@@ -248,18 +250,18 @@ async def _watch(connecting: Connecting, watching: Watching) -> int:
     return 0
 
 
-async def _take_first(client: Client, figures: Figures) -> None:
+async def _take_first(client: "Client", figures: Figures) -> None:
     async for message in client.messages():
         figures.take(message.topic, message.payload, time.monotonic(), message.retain)
         return
 
 
-async def _take_all(client: Client, figures: Figures) -> None:
+async def _take_all(client: "Client", figures: Figures) -> None:
     async for message in client.messages():
         figures.take(message.topic, message.payload, time.monotonic(), message.retain)
 
 
-async def _show(client: Client, figures: Figures, watching: Watching) -> None:
+async def _show(client: "Client", figures: Figures, watching: Watching) -> None:
     if watching.json:
         async for _ in _moments(watching, asyncio.Event()):
             typer.echo(json.dumps(figures.summary()))
