@@ -18,8 +18,7 @@ from amqtt.config import Config
 from amqtt.config_file.limits import _RANGES
 from amqtt.config_file.listeners import LISTENER_KEYS, TLS_KEYS
 from amqtt.net.settings import ListenerSettings, MdnsSettings, TlsSettings
-from amqtt.observe.opentelemetry import TelemetrySettings
-from amqtt.observe.trace import TraceSettings
+from amqtt.observe.settings import TelemetrySettings, TraceSettings
 from amqtt.server.limits import Limits
 from amqtt.store.settings import PersistenceSettings
 

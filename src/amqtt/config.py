@@ -6,8 +6,7 @@ from ipaddress import ip_address
 
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.net.settings import DEFAULT_PORTS, ListenerSettings, MdnsSettings, parse_bind
-from amqtt.observe.opentelemetry import TelemetrySettings
-from amqtt.observe.trace import TraceSettings
+from amqtt.observe.settings import TelemetrySettings, TraceSettings
 from amqtt.server.limits import Limits
 from amqtt.server.settings import ServerSettings
 from amqtt.store.settings import PersistenceSettings

@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import amqtt
-from amqtt.config import Config
 from amqtt.errors import BrokerError
 from amqtt.observe.figures import ProcessFigures
-from amqtt.observe.opentelemetry import MISSING as NO_OPENTELEMETRY
-from amqtt.observe.opentelemetry import Observed, OpenTelemetry, TelemetrySettings
-from amqtt.observe.trace import Trace, TraceSettings
 from amqtt.server.sys_topics import SysTopics
+
+if TYPE_CHECKING:
+    from amqtt.config import Config
+    from amqtt.observe.opentelemetry import Observed, OpenTelemetry
+    from amqtt.observe.settings import TelemetrySettings, TraceSettings
+    from amqtt.observe.trace import Trace
 
 logger = logging.getLogger("amqtt.broker")
 
@@ -18,19 +21,19 @@ logger = logging.getLogger("amqtt.broker")
 class Observers:
     """Those of one Broker that its configuration asks for, from `begin` to `end`."""
 
-    def __init__(self, broker: Observed) -> None:
+    def __init__(self, broker: "Observed") -> None:
         self._broker = broker
         self._sys_topics: SysTopics | None = None
         self._traces: list[Trace] = []
         self._telemetry: OpenTelemetry | None = None
 
-    def begin(self, config: Config) -> None:
+    def begin(self, config: "Config") -> None:
         """Observe from now on. BrokerError: OpenTelemetry is asked for, and is not installed."""
         self._begin_sys_topics(config)
         self._begin_traces(config.traces)
         self._begin_telemetry(config.telemetry)
 
-    def adopt(self, old: Config, new: Config) -> None:
+    def adopt(self, old: "Config", new: "Config") -> None:
         """Go by another configuration; what it says as before goes on as before."""
         if old.sys_interval != new.sys_interval:
             self._end_sys_topics()
@@ -47,7 +50,7 @@ class Observers:
         self._end_telemetry()
         self._begin_traces(())
 
-    def _begin_sys_topics(self, config: Config) -> None:
+    def _begin_sys_topics(self, config: "Config") -> None:
         if config.server.sys_interval:
             figures = ProcessFigures()
             version = f"amqtt version {amqtt.__version__}"
@@ -59,10 +62,16 @@ class Observers:
             self._sys_topics.end()
             self._sys_topics = None
 
-    def _begin_traces(self, settings: Sequence[TraceSettings]) -> None:
+    def _begin_traces(self, settings: "Sequence[TraceSettings]") -> None:
         """Have these traces, and none that was there before."""
         for trace in self._traces:
             trace.end()
+        self._traces = []
+        if not settings:
+            return
+        # Who traces nobody need not load what writes traces.
+        from amqtt.observe.trace import Trace
+
         self._traces = [Trace(self._broker.server.realm, each) for each in settings]
         for trace in self._traces:
             try:
@@ -70,12 +79,14 @@ class Observers:
             except OSError as error:
                 logger.warning("trace: %s cannot be written: %s", trace.settings.file, error.strerror)
 
-    def _begin_telemetry(self, settings: TelemetrySettings) -> None:
+    def _begin_telemetry(self, settings: "TelemetrySettings") -> None:
         if settings.enabled:
+            from amqtt.observe.opentelemetry import MISSING, OpenTelemetry
+
             try:
                 self._telemetry = OpenTelemetry(self._broker, settings.spans)
             except ImportError:
-                raise BrokerError(f"opentelemetry.enabled: {NO_OPENTELEMETRY}") from None
+                raise BrokerError(f"opentelemetry.enabled: {MISSING}") from None
             self._telemetry.begin()
 
     def _end_telemetry(self) -> None:

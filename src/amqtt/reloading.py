@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from amqtt.abc import ConnectRequest, Peer, Permissions
 from amqtt.access.authenticators import Closable
-from amqtt.config import Config
 from amqtt.errors import BrokerError
-from amqtt.net.listener import Listener, ListenerError
-from amqtt.net.listeners import tls_of
-from amqtt.net.settings import ListenerSettings
 from amqtt.server.realm import Realm
 from amqtt.server.review import review
 from amqtt.sessions.session import Session
+
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+    from amqtt.config import Config
+    from amqtt.net.listener import Listener
+    from amqtt.net.settings import ListenerSettings
 
 logger = logging.getLogger("amqtt.broker")
 
@@ -36,8 +38,10 @@ class Rules(Protocol):
         """What it may do by the present rules."""
 
 
-def certificates(config: Config, listeners: Mapping[str, Listener]) -> dict[str, ssl.SSLContext]:
+def certificates(config: "Config", listeners: "Mapping[str, Listener]") -> "dict[str, ssl.SSLContext]":
     """The certificates of every open Listener, read anew; BrokerError where one cannot be."""
+    from amqtt.net.listeners import ListenerError, tls_of
+
     found = {}
     for name, settings in config.listeners.items():
         if name in listeners and listeners[name].tls is not None:
@@ -50,7 +54,7 @@ def certificates(config: Config, listeners: Mapping[str, Listener]) -> dict[str,
     return found
 
 
-def left_alone(old: Config, new: Config) -> list[str]:
+def left_alone(old: "Config", new: "Config") -> list[str]:
     """What the new configuration says otherwise and only a restart changes, a sentence each."""
     found = [
         f"listeners.{name}: it is {'new' if name in new.listeners else 'gone'}"
@@ -74,7 +78,7 @@ def left_alone(old: Config, new: Config) -> list[str]:
     return [f"{each}; that takes a restart" for each in found]
 
 
-def _is_moved(old: ListenerSettings, new: ListenerSettings) -> bool:
+def _is_moved(old: "ListenerSettings", new: "ListenerSettings") -> bool:
     return (old.tls is None) != (new.tls is None) or any(
         getattr(old, name) != getattr(new, name) for name in _LISTENED
     )
@@ -167,7 +171,7 @@ class Retired:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
 
-def files_of(config: Config) -> frozenset[Path]:
+def files_of(config: "Config") -> "frozenset[Path]":
     """The files that the configuration names and that are read again by a reload."""
     names: list[object] = [config.auth.password_file, config.auth.scram_file, config.topic_check.acl_file]
     for listener in config.listeners.values():
@@ -178,5 +182,7 @@ def files_of(config: Config) -> frozenset[Path]:
     return _paths(names)
 
 
-def _paths(names: Iterable[object]) -> frozenset[Path]:
+def _paths(names: Iterable[object]) -> "frozenset[Path]":
+    from pathlib import Path
+
     return frozenset(Path(str(name)) for name in names if name)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
@@ -16,15 +15,9 @@ from amqtt import clock
 from amqtt.abc import Answer, Authenticator, ConnectRequest, Refusal
 from amqtt.access.assembly import build_authenticator
 from amqtt.access.authenticators import Closable
-from amqtt.config import Config
-from amqtt.config_file import load
 from amqtt.embedded import EmbeddedSubscription, Publication, message_to_publish
 from amqtt.errors import BrokerError, StoreError, StoreUnavailableError
 from amqtt.message import Message
-from amqtt.net.certificates import concerns_of
-from amqtt.net.house import Connection, House
-from amqtt.net.listener import Listener, ListenerError
-from amqtt.net.listeners import open_listener
 from amqtt.observe.figures import memory_limit
 from amqtt.observe.log import log_events
 from amqtt.observe.metrics import Metric, exposition
@@ -32,18 +25,23 @@ from amqtt.observers import Observers
 from amqtt.reloading import Retired, certificates, left_alone, renew_permissions
 from amqtt.server.events import Fault
 from amqtt.server.server import Server
-from amqtt.server.settings import ServerSettings
 from amqtt.sessions.link import Turn
 from amqtt.stopping import DRAIN, Patience, drain
-from amqtt.threaded import ServiceThread
 from amqtt.ticking import Ticking
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import ReasonCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from amqtt.admin.http import HttpListener
+    from amqtt.config import Config
+    from amqtt.net.house import Connection, House
+    from amqtt.net.listener import Listener
     from amqtt.net.mdns import Announcement
+    from amqtt.server.settings import ServerSettings
     from amqtt.store.keeping import Keeping
+    from amqtt.threaded import ServiceThread
 
 logger = logging.getLogger("amqtt.broker")
 
@@ -76,7 +74,7 @@ class Service:
     `persistence.file` they outlast the process; without it they live as long as the Broker object.
     """
 
-    def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
+    def __init__(self, config: "Config | Mapping[str, object] | str | Path | None" = None) -> None:
         self._source = config
         self.config = self._read_config(config)
         self._turn = Turn(_nobody_waits, clock.now())
@@ -102,11 +100,14 @@ class Service:
         self._announcement: Announcement | None = None
         log_events(self._server.events)
 
-    def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
+    def _read_config(self, source: "Config | Mapping[str, object] | str | Path | None") -> "Config":
+        # Whoever imports a Broker need not load what reads its configuration before there is one.
+        from amqtt.config_file import load
+
         return load(source)
 
     @property
-    def listeners(self) -> Mapping[str, Listener]:
+    def listeners(self) -> "Mapping[str, Listener]":
         """The open Listeners by name; `listeners["x"].addresses` are the real addresses."""
         return MappingProxyType(self._listeners)
 
@@ -142,7 +143,7 @@ class Service:
         uptime = house.clock() - self._started if house is not None else 0.0
         return figures_of(self._server.realm, list(self._listeners.values()), self.ready, uptime)
 
-    def keep_in(self, file: Path, or_in_memory: bool = False) -> None:
+    def keep_in(self, file: "Path", or_in_memory: bool = False) -> None:
         """Keep in this file what outlasts the Broker, unless the configuration says where; before `start`.
 
         `or_in_memory`: where another broker has it, or it cannot be written, warn and keep nothing.
@@ -189,6 +190,10 @@ class Service:
         self._announce()
 
     async def _open(self) -> None:
+        # What listens is loaded when it is to listen, not with the import.
+        from amqtt.net.house import House
+        from amqtt.net.listeners import ListenerError, open_listener
+
         self._authenticator = self._access()
         self._house = House(self._server, self._turn, self._report, clock.now)
         self._turn.now = self._house.clock()
@@ -214,7 +219,7 @@ class Service:
         self._observers.begin(self.config)
         self._ticking.begin(self._house)
 
-    async def _open_store(self, house: House) -> None:
+    async def _open_store(self, house: "House") -> None:
         """Go on where the last one ended, whoever that was."""
         settings = self.config.persistence
         file = settings.file or self._default_file
@@ -269,7 +274,7 @@ class Service:
         if self._keeping is not None:
             logger.info("Sessions and retained messages are kept in %s", self._keeping.file)
 
-    def _announce_what_is_new(self, old: Config) -> None:
+    def _announce_what_is_new(self, old: "Config") -> None:
         """Say what is of concern now, and who may connect, as far as `old` did not."""
         for notice in self.config.notices:
             if notice not in old.notices:
@@ -278,11 +283,13 @@ class Service:
             logger.info("%s", self.config.who_may_connect)
 
     def _announce_certificates(self) -> None:
+        from amqtt.net.certificates import concerns_of
+
         for name, settings in self.config.listeners.items():
             for concern in () if settings.tls is None else concerns_of(settings.tls, time.time()):
                 logger.warning("listeners.%s: %s", name, concern)
 
-    def reload(self, config: Config | Mapping[str, object] | str | Path | None = None) -> Sequence[str]:
+    def reload(self, config: "Config | Mapping[str, object] | str | Path | None" = None) -> Sequence[str]:
         """Read the configuration again, or another one, and go by it: users, rules, certificates, limits.
 
         What it says otherwise and only a restart changes is returned, a sentence each. Raises
@@ -318,8 +325,10 @@ class Service:
         self._ticking.arm()
         return left_alone(old, new)
 
-    def run_in_thread(self) -> ServiceThread:
+    def run_in_thread(self) -> "ServiceThread":
         """Start it in a thread of its own: `with broker.run_in_thread() as running`."""
+        from amqtt.threaded import ServiceThread
+
         return ServiceThread(self).start()
 
     async def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT) -> None:  # noqa: ASYNC109 - it ends what it began
@@ -463,12 +472,12 @@ class Service:
 
     # -- what the house calls
 
-    def _report(self, fault: BaseException, connection: Connection | None) -> None:
+    def _report(self, fault: BaseException, connection: "Connection | None") -> None:
         where = "accepting" if connection is None else f"Listener {connection.listener.name}"
         self._server.events.tell(Fault(where, fault))
 
 
-def _with_memory(settings: ServerSettings) -> ServerSettings:
+def _with_memory(settings: "ServerSettings") -> "ServerSettings":
     """The settings with the bounds that depend on the memory there is."""
     limits = settings.limits
     if limits.maximum_queued_bytes_in_all:

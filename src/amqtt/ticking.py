@@ -1,10 +1,13 @@
 """The event loop of a Broker as its Server sees it: called at its deadlines, and told how late that comes."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from amqtt.net.house import House
 from amqtt.observe.figures import memory_limit, memory_used
 from amqtt.server.server import Server
+
+if TYPE_CHECKING:
+    from amqtt.net.house import House
 
 LAG_INTERVAL = 0.25
 """Seconds between two looks at how late the event loop comes."""
@@ -20,7 +23,7 @@ class Ticking:
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
 
-    def begin(self, house: House) -> None:
+    def begin(self, house: "House") -> None:
         """Go by the event loop and the clock of this House."""
         self._house = house
         self._server.deadlines.earlier = self.arm

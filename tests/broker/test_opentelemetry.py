@@ -213,6 +213,6 @@ async def test_the_configuration_turns_it_on() -> None:
 
 
 def test_without_the_extra_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amqtt.config_file.telemetry.is_available", lambda: False)
+    monkeypatch.setattr("amqtt.observe.opentelemetry.is_available", lambda: False)
     with pytest.raises(BrokerError, match=r"opentelemetry\.enabled: .* pip install 'amqtt\[otel\]'"):
         Broker({"opentelemetry": {"enabled": True}})

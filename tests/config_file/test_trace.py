@@ -6,7 +6,7 @@ import pytest
 
 from amqtt.config_file import load
 from amqtt.errors import BrokerError
-from amqtt.observe.trace import TraceSettings
+from amqtt.observe.settings import TraceSettings
 
 
 def test_each_item_is_a_trace() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from amqtt.broker import Broker
-from amqtt.observe.trace import LARGEST_TRACE, Trace, TraceSettings
+from amqtt.observe.settings import TraceSettings
+from amqtt.observe.trace import LARGEST_TRACE, Trace
 from amqtt.server.events import PacketReceived, PacketSent
 from amqtt.wire.packets import Connect, Pingreq, Publish, Subscribe, SubscriptionRequest, WillFields
 from support.bench_server import Bench

@@ -1,23 +1,25 @@
 """Making the one Authenticator of a Server out of its settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from amqtt.abc import Authenticator
 from amqtt.access.anonymous import Anonymous
 from amqtt.access.authenticators import Authenticators
 from amqtt.access.policy import Policy, TopicCheck
-from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.errors import BrokerError
 
+if TYPE_CHECKING:
+    from amqtt.access.settings import AuthSettings, TopicCheckSettings
+
 Part = TypeVar("Part")
-AuthenticatorFactory = Callable[[AuthSettings], Authenticator]
-TopicCheckFactory = Callable[[TopicCheckSettings], TopicCheck]
+AuthenticatorFactory: TypeAlias = "Callable[[AuthSettings], Authenticator]"
+TopicCheckFactory: TypeAlias = "Callable[[TopicCheckSettings], TopicCheck]"
 
 
 def build_authenticator(
-    auth: AuthSettings,
-    topic_check: TopicCheckSettings,
+    auth: "AuthSettings",
+    topic_check: "TopicCheckSettings",
     authenticators: Mapping[str, AuthenticatorFactory] | None = None,
     topic_checks: Mapping[str, TopicCheckFactory] | None = None,
 ) -> Authenticators:
@@ -50,18 +52,18 @@ def _named(key: str, names: Sequence[str], known: Mapping[str, Part]) -> dict[st
     return {name: known[name] for name in names}
 
 
-def _anonymous(settings: AuthSettings) -> Authenticator:
+def _anonymous(settings: "AuthSettings") -> Authenticator:
     return Anonymous(settings.admits_anonymous)
 
 
-def _password_file(settings: AuthSettings) -> Authenticator:
+def _password_file(settings: "AuthSettings") -> Authenticator:
     from amqtt.access.password_file import NoUsers, PasswordFile
 
     # Without a file it knows nobody: then it must refuse every user name, as an empty file does.
     return NoUsers() if settings.password_file is None else PasswordFile(settings.password_file)
 
 
-def _scram(settings: AuthSettings) -> Authenticator:
+def _scram(settings: "AuthSettings") -> Authenticator:
     if settings.scram_file is None:
         raise BrokerError("auth.plugins: auth_scram needs auth.scram-file")
     from amqtt.access.scram import Scram
@@ -69,13 +71,13 @@ def _scram(settings: AuthSettings) -> Authenticator:
     return Scram.from_file(settings.scram_file)
 
 
-def _acl(settings: TopicCheckSettings) -> TopicCheck:
+def _acl(settings: "TopicCheckSettings") -> TopicCheck:
     from amqtt.access.acl import AccessControlList
 
     return AccessControlList(settings.acl or {}, settings.publish_acl, settings.receive_acl)
 
 
-def _acl_file(settings: TopicCheckSettings) -> TopicCheck:
+def _acl_file(settings: "TopicCheckSettings") -> TopicCheck:
     if settings.acl_file is None:
         raise BrokerError("topic-check.plugins: topic_acl_file needs topic-check.acl-file")
     from amqtt.access.mosquitto_acl import MosquittoAcl
@@ -83,7 +85,7 @@ def _acl_file(settings: TopicCheckSettings) -> TopicCheck:
     return MosquittoAcl.from_file(settings.acl_file)
 
 
-def _taboo(_settings: TopicCheckSettings) -> TopicCheck:
+def _taboo(_settings: "TopicCheckSettings") -> TopicCheck:
     from amqtt.access.taboo import Taboo
 
     return Taboo()

@@ -4,26 +4,15 @@ import logging
 from asyncio import AbstractEventLoop, StreamReader, StreamWriter, wait_for
 from collections.abc import Coroutine, Generator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from amqtt import clock
 from amqtt.compat.functions import TopicMatcher
-from amqtt.compat.legacy_config import LegacyConfig, listeners_config
-from amqtt.compat.plugins.options import Written
 from amqtt.compat.session import Session, SessionViews
-from amqtt.compat.streams import (
-    StreamReaderAdapter,
-    StreamWriterAdapter,
-    WebSocketsReader,
-    WebSocketsWriter,
-)
 from amqtt.compat.transitions import Transitions
 from amqtt.compat.views import ClientConnection, RetainedView, Server, Sessions, Subscriptions
-from amqtt.config import Config
 from amqtt.embedded import Publication, message_to_publish
 from amqtt.errors import BrokerError
-from amqtt.net.external import ExternalConnection, Reader, Writer
 from amqtt.server.disconnect import settle_session
 from amqtt.server.events import Fault
 from amqtt.server.subscribe import check, grant
@@ -35,7 +24,12 @@ from amqtt.wire.packets import SubscriptionRequest
 from amqtt.wire.reasons import ReasonCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from amqtt.compat.plugins.options import Written
     from amqtt.compat.typed_config import BrokerConfig
+    from amqtt.config import Config
+    from amqtt.net.external import Reader, Writer
 
 logger = logging.getLogger("amqtt.broker")
 PLUGIN_NAMESPACE = "amqtt.broker.plugins"
@@ -83,7 +77,7 @@ class BrokerNames(Service):
         "new", "starting", "started", "not_started", "stopping", "stopped", "not_stopped",
     ]
 
-    config: Config
+    config: "Config"
 
     def __init__(
         self,
@@ -96,7 +90,9 @@ class BrokerNames(Service):
         self._phase = "new"
         super().__init__(_as_ours(config))
 
-    def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
+    def _read_config(self, source: "Config | Mapping[str, object] | str | Path | None") -> "Config":
+        from amqtt.compat.legacy_config import LegacyConfig
+
         return LegacyConfig(super()._read_config(source))
 
     # -- life
@@ -174,7 +170,7 @@ class BrokerNames(Service):
         kept = self._kept(lambda: self._server.realm.router.retain(message))
         return Done(Publication(0) if self._house is None else kept)
 
-    async def external_connected(self, reader: Reader, writer: Writer, listener_name: str) -> None:
+    async def external_connected(self, reader: "Reader", writer: "Writer", listener_name: str) -> None:
         """Serve a Client whose connection the program accepted; returns when it is closed.
 
         `listener_name` is a Listener of type `external`, `reader` and `writer` are adapters like
@@ -184,16 +180,22 @@ class BrokerNames(Service):
         listener = self._listeners.get(listener_name)
         if listener is None or self._house is None or self._stopping is not None:
             raise BrokerError(f"Invalid listener name '{listener_name}': it is not open")
+        from amqtt.net.external import ExternalConnection
+
         await ExternalConnection(self._house, listener, reader, writer).serve()
 
     async def stream_connected(
         self, reader: StreamReader, writer: StreamWriter, listener_name: str
     ) -> None:
         """The same for the streams of asyncio."""
+        from amqtt.compat.streams import StreamReaderAdapter, StreamWriterAdapter
+
         await self.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), listener_name)
 
     async def ws_connected(self, websocket: Any, listener_name: str) -> None:
         """The same for a connection of the library websockets."""
+        from amqtt.compat.streams import WebSocketsReader, WebSocketsWriter
+
         await self.external_connected(WebSocketsReader(websocket), WebSocketsWriter(websocket), listener_name)
 
     def matches(self, topic: str, a_filter: str) -> bool:
@@ -225,8 +227,10 @@ class BrokerNames(Service):
         return RetainedView(self._server.realm, self.session_views)
 
     @property
-    def listeners_config(self) -> Written:
+    def listeners_config(self) -> "Written":
         """What the configuration says of each Listener, with what it takes from `default`."""
+        from amqtt.compat.legacy_config import listeners_config
+
         return listeners_config(self.config)
 
     @property
@@ -298,6 +302,10 @@ class BrokerNames(Service):
 
 def _as_ours(config: Any) -> Any:
     """What aMQTT's `BrokerConfig` says, as it would be written; everything else as it is."""
+    from pathlib import Path
+
+    from amqtt.config import Config
+
     if config is None or isinstance(config, (Config, Mapping, str, Path)):
         return config
     # Those who have one have loaded it.

@@ -1,16 +1,17 @@
 """The functions of aMQTT that programs and plugins call by themselves."""
 
 import logging
-import secrets
 import string
 from collections.abc import Iterable
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amqtt.compat.session import Session
 from amqtt.topics.names import matches, split_shared, topic_filter_fault, topic_name_fault
 from amqtt.wire.interned import ALL_LEVELS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 logger = logging.getLogger("amqtt.utils")
 
@@ -30,6 +31,9 @@ def format_client_message(
 
 def gen_client_id() -> str:
     """A Client Identifier that nobody else has."""
+    # Not before somebody needs one: it brings half of what imports of cryptography there are.
+    import secrets
+
     return "amqtt/" + "".join(secrets.choice(_CHARACTERS) for _ in range(16))
 
 
@@ -48,8 +52,10 @@ class TopicMatcher:
         return any(self.is_topic_allowed(topic, each) for each in many_filters)
 
 
-def read_yaml_config(config_file: str | Path) -> dict[str, Any] | None:
+def read_yaml_config(config_file: "str | Path") -> dict[str, Any] | None:
     """The content of a YAML file; None, with an error in the log, if it is no YAML."""
+    from pathlib import Path
+
     import yaml
 
     try:

@@ -1,15 +1,17 @@
 """Live views of what a Broker holds, in the shapes that aMQTT's users know."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amqtt import clock
 from amqtt.compat.messages import RetainedApplicationMessage
 from amqtt.compat.session import Session, SessionViews
-from amqtt.net.listener import Listener
 from amqtt.server.disconnect import close
 from amqtt.server.realm import Realm
 from amqtt.wire.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from amqtt.net.listener import Listener
 
 
 class ClientConnection:
@@ -141,14 +143,14 @@ class OpenSocket:
 class Instance:
     """What listens, as far as programs asked aMQTT's for its sockets: the port that 0 became."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: "Listener") -> None:
         self.sockets = tuple(OpenSocket(address) for address in listener.addresses)
 
 
 class Server:
     """A Listener as aMQTT shows it: its name, how many are connected through it, and how many may be."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: "Listener") -> None:
         self._listener = listener
         self.instance = Instance(listener)
         self.listener_name = listener.name

@@ -2,7 +2,7 @@
 
 from amqtt.config_file import values
 from amqtt.config_file.section import Section
-from amqtt.observe.opentelemetry import MISSING, TelemetrySettings, is_available
+from amqtt.observe.settings import TelemetrySettings
 
 
 def read_telemetry(section: Section) -> TelemetrySettings:
@@ -18,6 +18,10 @@ def read_telemetry(section: Section) -> TelemetrySettings:
 
 def _available_switch(value: object) -> bool:
     enabled = values.switch(value)
-    if enabled and not is_available():
-        raise ValueError(MISSING)
+    if enabled:
+        # Few want it; the others need not load the bridge.
+        from amqtt.observe.opentelemetry import MISSING, is_available
+
+        if not is_available():
+            raise ValueError(MISSING)
     return enabled

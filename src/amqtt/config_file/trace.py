@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 from amqtt.config_file import values
 from amqtt.config_file.section import Findings, KeyPath, Section, items
-from amqtt.observe.trace import TraceSettings
+from amqtt.observe.settings import TraceSettings
 from amqtt.topics.names import topic_filter_fault
 
 _ANY_NUMBER = 65_535

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from amqtt.abc import Peer
 from amqtt.net.intake import RECEIVE_BUFFER_SIZE, Intake
-from amqtt.server.limits import Limits
 from amqtt.sessions.link import Link, Turn
 
 if sys.platform != "win32":
@@ -17,6 +16,7 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     from amqtt.net.listener import Listener
+    from amqtt.server.limits import Limits
 
 SPARE_DESCRIPTORS = 128
 """File descriptors that no Network Connection gets: listening sockets, files, the store."""
@@ -45,7 +45,7 @@ class Server(Protocol):
     """
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> "Limits":
         """The bounds of every Network Connection."""
 
     def open(self, link: Link, peer: Peer) -> ConnectionState:

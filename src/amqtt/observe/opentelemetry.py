@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self
 from weakref import WeakKeyDictionary
@@ -29,17 +28,6 @@ TRACE_CONTEXT: Final = frozenset({"traceparent", "tracestate"})
 _LONGEST_TOPIC: Final = 200
 _UNITS: Final = {"bytes": "By", "seconds": "s"}
 _NANOSECONDS: Final = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class TelemetrySettings:
-    """What is handed to OpenTelemetry (`opentelemetry:` in the configuration)."""
-
-    enabled: bool = False
-    """Whether the figures of `/metrics` are OpenTelemetry's, too."""
-    spans: bool = False
-    """Whether each message that belongs to a trace gets a span when it comes in, and one for each delivery.
-    They cost more than the message."""
 
 
 def is_available() -> bool:

@@ -5,13 +5,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from typing import Final, TextIO
 
 from amqtt.abc import Peer
 from amqtt.observe.log import printable, whence
+from amqtt.observe.settings import TraceSettings
 from amqtt.server.events import PacketReceived, PacketSent
 from amqtt.server.realm import Realm
 from amqtt.server.watching import watch_sent_packets
@@ -31,20 +30,6 @@ _FIELDS: Final = (
 _PRIVATE_PROPERTIES: Final = frozenset({"authentication_data", "correlation_data", "user_properties"})
 """What may hold secrets, of Clients or of applications."""
 _MODE: Final = 0o600
-
-
-@dataclass(frozen=True, slots=True)
-class TraceSettings:
-    """One trace (an item of `trace`). What is said of `client`, `topic` and `address` must all be so."""
-
-    file: Path
-    """Where the lines go, after those that are there; neither payloads nor passwords are in them."""
-    client: str | None = None
-    """A Client Identifier."""
-    topic: str | None = None
-    """A Topic Filter: of PUBLISH those on matching topics, and nothing else."""
-    address: str | None = None
-    """An IP address, or a network such as 10.1.0.0/16."""
 
 
 class Trace:

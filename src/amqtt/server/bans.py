@@ -6,13 +6,15 @@ its owner kept out. It is always the address, and what was stated from there.
 
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from amqtt.abc import Peer
-from amqtt.server.limits import Limits
 from amqtt.server.rates import Meter
 from amqtt.wire.packets import Connect
 from amqtt.wire.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from amqtt.server.limits import Limits
 
 WINDOW: Final = 60.0
 """Seconds in which failed logins, or reconnections, are counted together."""
@@ -93,13 +95,13 @@ class Bans:
 
     __slots__ = ("_limits", "_meters", "logins", "reconnections")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: "Limits") -> None:
         self._limits = limits
         self.logins = Strikes(limits.maximum_failed_logins, limits.ban_time)
         self.reconnections = Strikes(limits.maximum_reconnections, limits.ban_time)
         self._meters: dict[str, Meter] = {}
 
-    def adopt(self, limits: Limits) -> None:
+    def adopt(self, limits: "Limits") -> None:
         """Go by other bounds; whoever is banned stays so."""
         self._limits = limits
         self._meters.clear()

@@ -5,11 +5,13 @@ messages of QoS 0 are dropped. Acknowledgements and PINGRESP are always sent.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from amqtt.server.limits import Limits
 from amqtt.server.state import ConnectionState
 from amqtt.wire.packets import Arrived, Publish, PublishRun
+
+if TYPE_CHECKING:
+    from amqtt.server.limits import Limits
 
 CALM: Final = 0
 HOLDS_PUBLISHERS: Final = 1
@@ -31,7 +33,7 @@ class Overload:
 
     __slots__ = ("_bytes", "_looks", "_until", "dropped", "level", "limits", "refuses_for")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: "Limits") -> None:
         self.limits = limits
         self._looks = [0, 0, 0, 0]
         self._until = [0.0, 0.0, 0.0, 0.0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from amqtt.abc import Authenticator, Peer, Permissions
 from amqtt.message import NEVER, Message
@@ -12,7 +13,6 @@ from amqtt.server.exceeded import Exceeded
 from amqtt.server.line import Line
 from amqtt.server.overload import Overload
 from amqtt.server.router import Router
-from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.backlog import Backlog
 from amqtt.sessions.counters import Counters
@@ -24,6 +24,9 @@ from amqtt.topics.names import split_shared
 from amqtt.topics.retained import RetainedMessages
 from amqtt.topics.shared import SharedGroup, SharedSubscriptions
 from amqtt.topics.subscriptions import SubscriptionTree
+
+if TYPE_CHECKING:
+    from amqtt.server.settings import ServerSettings
 
 
 class Realm:
@@ -37,7 +40,7 @@ class Realm:
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: "ServerSettings",
         authenticator: Authenticator,
         turn: Turn,
         go_on: Callable[[ConnectionState, float], None],
@@ -70,7 +73,7 @@ class Realm:
         self.stopping = False
         self.takes_messages = True
 
-    def adopt(self, settings: ServerSettings) -> None:
+    def adopt(self, settings: "ServerSettings") -> None:
         """Go on with other settings: they count for what begins from now on."""
         self.bans.adopt(settings.limits)
         self.overload.limits = settings.limits

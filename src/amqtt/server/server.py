@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from amqtt.abc import Authenticator, Batch, Peer
 from amqtt.errors import StoreError
@@ -12,14 +12,12 @@ from amqtt.server.connect import connect_overdue
 from amqtt.server.deadlines import Deadlines
 from amqtt.server.disconnect import close, delay_will, end
 from amqtt.server.events import Events
-from amqtt.server.limits import Limits
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.publish import fan_out, has_durable_destination
 from amqtt.server.rates import Meter
 from amqtt.server.realm import Realm
 from amqtt.server.restore import restore
 from amqtt.server.review import OfSession, OfUser, review
-from amqtt.server.settings import ServerSettings
 from amqtt.server.state import ConnectionState
 from amqtt.server.stopping import settle_wills, under_way
 from amqtt.server.watching import SentPackets
@@ -34,17 +32,21 @@ from amqtt.wire.decoder import Decoder
 from amqtt.wire.interned import TopicNames
 from amqtt.wire.reasons import ReasonCode
 
+if TYPE_CHECKING:
+    from amqtt.server.limits import Limits
+    from amqtt.server.settings import ServerSettings
+
 CREDIT: Final = 0.1
 """Seconds for which one of the heaviest publishers is not read from while the Server is overloaded."""
 RETAINED_AT_ONCE: Final = 1_000
 """Retained messages of one look at them, for the embedding program."""
 
 
-def _topic_names(limits: Limits) -> TopicNames:
+def _topic_names(limits: "Limits") -> TopicNames:
     return TopicNames(limits.maximum_topic_levels, limits.maximum_topic_length)
 
 
-def _packet_bounds(limits: Limits) -> PacketBounds:
+def _packet_bounds(limits: "Limits") -> PacketBounds:
     return PacketBounds(
         limits.maximum_user_properties, limits.maximum_user_property_bytes, limits.maximum_topic_filters
     )
@@ -57,7 +59,7 @@ class Server:
     found in each Link, and `turn.wake` is called when there are some. It is not thread-safe.
     """
 
-    def __init__(self, settings: ServerSettings, authenticator: Authenticator, turn: Turn) -> None:
+    def __init__(self, settings: "ServerSettings", authenticator: Authenticator, turn: Turn) -> None:
         self.turn = turn
         self.realm = Realm(settings, authenticator, turn, self._go_on)
         self._topics = _topic_names(settings.limits)
@@ -67,14 +69,14 @@ class Server:
     def _go_on(self, state: ConnectionState, now: float) -> None:
         go_on(self.realm, state, now)
 
-    def adopt(self, settings: ServerSettings) -> None:
+    def adopt(self, settings: "ServerSettings") -> None:
         """Go on with other settings: they count for Network Connections and Sessions that begin then."""
         self.realm.adopt(settings)
         self._topics = _topic_names(settings.limits)
         self._bounds = _packet_bounds(settings.limits)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> "Limits":
         """Its bounds."""
         return self.realm.limits
 

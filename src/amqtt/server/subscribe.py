@@ -1,9 +1,8 @@
 """SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0, 3.8 to 3.11)."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from amqtt.server.events import ClientSubscribed, ClientUnsubscribed
-from amqtt.server.limits import Limits
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.journal import answer, changes_of
@@ -21,6 +20,9 @@ from amqtt.wire.encoder import encode
 from amqtt.wire.errors import ProtocolError
 from amqtt.wire.packets import MQTT_3_1, MQTT_5, Suback, Subscribe, SubscriptionRequest, Unsuback, Unsubscribe
 from amqtt.wire.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from amqtt.server.limits import Limits
 
 SEND_ALWAYS: Final = 0
 SEND_IF_NEW: Final = 1
@@ -149,7 +151,7 @@ def grant(realm: Realm, session: Session, request: SubscriptionRequest, identifi
     return granted
 
 
-def _excess(limits: Limits, session: Session, topic_filter: str) -> str:
+def _excess(limits: "Limits", session: Session, topic_filter: str) -> str:
     """The Limit that another Subscription of this Session would exceed; "": none."""
     if len(session.subscriptions) >= limits.maximum_subscriptions:
         return "maximum_subscriptions"

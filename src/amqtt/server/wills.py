@@ -1,13 +1,17 @@
 """What a Will Message must keep to before its CONNECT is accepted (MQTT 5.0, 3.1.2.5 and 3.2.2.3)."""
 
-from amqtt.server.limits import Limits
+from typing import TYPE_CHECKING
+
 from amqtt.topics.names import topic_excess, topic_name_fault
 from amqtt.wire.errors import PeerError, ProtocolError
 from amqtt.wire.packets import MQTT_5, WillFields
 from amqtt.wire.reasons import ReasonCode
 
+if TYPE_CHECKING:
+    from amqtt.server.limits import Limits
 
-def will_fault(limits: Limits, will: WillFields, version: int) -> PeerError | None:
+
+def will_fault(limits: "Limits", will: WillFields, version: int) -> PeerError | None:
     """Why a CONNECT with this Will Message is refused; None when it is not.
 
     Only MQTT 5.0 Clients can know of limits to QoS and RETAIN [MQTT-3.2.2-12] [MQTT-3.2.2-13];

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from amqtt.abc import Authenticator
 from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS, build_authenticator
 from amqtt.access.policy import TopicCheck
-from amqtt.access.settings import AuthSettings, TopicCheckSettings
 from amqtt.compat.contexts import BrokerContext
 from amqtt.compat.plugins.access import (
     PluginAuthenticator,
@@ -29,17 +27,21 @@ from amqtt.compat.plugins.loading import GROUP, Loaded, load_chosen, load_regist
 from amqtt.compat.plugins.options import whole_configuration
 from amqtt.compat.plugins.rounds import FAREWELL
 from amqtt.compat.session import SessionViews
-from amqtt.config import Config
-from amqtt.config_file import load
 from amqtt.errors import BrokerError
 from amqtt.service import Service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from amqtt.access.settings import AuthSettings, TopicCheckSettings
+    from amqtt.config import Config
 
 PREPARATION: Final = 30.0
 """Seconds that the start waits for `on_broker_pre_start`."""
 GREETING: Final = 0.5
 """Seconds that it waits for `on_broker_post_start`, which in aMQTT's time may go on for ever."""
 
-Settings = TypeVar("Settings", AuthSettings, TopicCheckSettings)
+Settings = TypeVar("Settings", "AuthSettings", "TopicCheckSettings")
 
 
 class PluginHost(Service):
@@ -52,7 +54,7 @@ class PluginHost(Service):
 
     plugin_namespace: str = GROUP
 
-    def __init__(self, config: Config | Mapping[str, object] | str | Path | None = None) -> None:
+    def __init__(self, config: "Config | Mapping[str, object] | str | Path | None" = None) -> None:
         self._registered = registered(self.plugin_namespace)
         super().__init__(config)
         context = BrokerContext(self)  # type: ignore[arg-type]
@@ -74,7 +76,9 @@ class PluginHost(Service):
         """The Sessions as plugins know them."""
         return SessionViews(self.server.realm)
 
-    def _read_config(self, source: Config | Mapping[str, object] | str | Path | None) -> Config:
+    def _read_config(self, source: "Config | Mapping[str, object] | str | Path | None") -> "Config":
+        from amqtt.config_file import load
+
         return load(source, (*AUTHENTICATORS, *self._registered), (*TOPIC_CHECKS, *self._registered))
 
     def _check_names(self) -> None:
@@ -95,6 +99,8 @@ class PluginHost(Service):
         auth = self._asking(self.config.auth, self._auth_calls)
         topic_check = self.config.topic_check
         if checked and self._topic_calls:
+            from amqtt.access.settings import TopicCheckSettings
+
             stated = topic_check if topic_check.enabled else TopicCheckSettings(enabled=True, plugins=())
             topic_check = self._asking(stated, self._topic_calls)
         authenticators = {name: partial(_authenticator, call) for name, (_, call) in self._auth_calls.items()}
@@ -170,11 +176,11 @@ def _asked(
     return {name: (each, call) for name, (each, call) in found.items() if call is not None}
 
 
-def _authenticator(call: Call, _settings: AuthSettings) -> Authenticator:
+def _authenticator(call: Call, _settings: "AuthSettings") -> Authenticator:
     return PluginAuthenticator(call)
 
 
-def _topic_check(loaded: Loaded, call: Call, _settings: TopicCheckSettings) -> TopicCheck:
+def _topic_check(loaded: Loaded, call: Call, _settings: "TopicCheckSettings") -> TopicCheck:
     return PluginTopics(loaded.name, call, call.takes("action") and knows_receiving(loaded))
 
 

@@ -11,11 +11,12 @@ from amqtt.access.assembly import AUTHENTICATORS, TOPIC_CHECKS
 from amqtt.compat.contexts import BaseContext
 from amqtt.compat.plugins.base import BasePlugin
 from amqtt.compat.plugins.options import Written, WrongOption, filled
-from amqtt.config import PluginChoice
 from amqtt.errors import BrokerError, PluginImportError, PluginInitError, PluginLoadError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from amqtt.config import PluginChoice
 
 GROUP: Final = "amqtt.broker.plugins"
 """The group of entry points that plugins of a Broker are registered in."""
@@ -85,7 +86,7 @@ def _load_registered(name: str, entry_point: "EntryPoint", context: BaseContext,
 
 
 def load_chosen(
-    choices: Sequence[PluginChoice], context: BaseContext, namespace: str, has_sections: bool
+    choices: "Sequence[PluginChoice]", context: BaseContext, namespace: str, has_sections: bool
 ) -> list[Loaded]:
     """Make what the configuration chooses; raises PluginError for one that cannot be used.
 
@@ -95,7 +96,7 @@ def load_chosen(
     return [_load_chosen(choice, context, namespace, has_sections) for choice in choices]
 
 
-def _load_chosen(choice: PluginChoice, context: BaseContext, namespace: str, has_sections: bool) -> Loaded:
+def _load_chosen(choice: "PluginChoice", context: BaseContext, namespace: str, has_sections: bool) -> Loaded:
     name = choice.name
     target = _imported(choice.target) if isinstance(choice.target, str) else choice.target
     own = _own_context(context, logging.getLogger(namespace).getChild(name.rpartition(".")[2]))

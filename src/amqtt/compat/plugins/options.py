@@ -4,11 +4,10 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
-from amqtt.config import Config
-from amqtt.config_file.values import switch
+if TYPE_CHECKING:
+    from amqtt.config import Config
 
 
 class Written(dict[str, Any]):
@@ -62,7 +61,7 @@ def shown(content: Any) -> Any:
     return content
 
 
-def whole_configuration(config: Config) -> Written:
+def whole_configuration(config: "Config") -> Written:
     """The configuration that `context.config` is: as written, on top of aMQTT's defaults."""
     auth = config.auth
     defaults: dict[str, Any] = {
@@ -137,6 +136,10 @@ def _member(kind: type[Enum], value: Any) -> Enum:
 
 
 def _of_kind(kind: type, value: Any, place: str) -> Any:
+    from pathlib import Path
+
+    from amqtt.config_file.values import switch
+
     try:
         if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
             return filled(kind, value, f"{place}.")
