@@ -249,10 +249,12 @@ def test_who_waits_again_while_being_called_waits_for_the_next_time(peer: Readin
     assert peer.link.waiting == {again}
 
 
-def test_a_link_whose_connection_is_gone_holds_nothing_and_calls_nobody(peer: ReadingPeer) -> None:
-    peer.link.send(b"1")
+def test_a_link_whose_connection_is_gone_holds_nothing_and_nobody_back(peer: ReadingPeer) -> None:
+    wakes = Wakes()
+    peer.link.send_run(b"1", 3)
+    peer.link.waiting.add(wakes)
     peer.link.abandon()
-    assert (peer.link.chunks, peer.link.size) == ([], 0)
+    assert (peer.link.chunks, peer.link.size, peer.link.joined, wakes.count) == ([], 0, 0, 1)
     peer.link.turn.flush()
     peer.link.send(b"2" * 200)
     peer.link.turn.flush()

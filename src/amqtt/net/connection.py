@@ -139,8 +139,6 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         for pending in (self._closer, self._stall, self._question, self._asking, self._hold):
             if pending is not None:
                 pending.cancel()
-        self._drop_unsent()
-        self.link.relieve()
         self._lose("the Network Connection was closed" if exc is None else _sentence(exc))
         self.link.abandon()
         self.listener.leave()
@@ -193,8 +191,8 @@ class Connection(Traffic, asyncio.BufferedProtocol):
 
     def flush_nowhere(self) -> None:
         """Its transport is not there yet, or nothing more is sent on it."""
-        if self._connected or self._ended:
-            self._drop_unsent()
+        if self._connected:
+            self.link.abandon()
         elif self.link.closing:
             self.abort("it was closed before its handshake was complete")
 
@@ -225,10 +223,6 @@ class Connection(Traffic, asyncio.BufferedProtocol):
         if self._closer is not None:
             self._closer.cancel()
         self._closer = self.house.loop.call_later(seconds, self.transport.abort)
-
-    def _drop_unsent(self) -> None:
-        self.link.chunks.clear()
-        self.link.size = 0
 
     # What a WebSocket does differently.
 

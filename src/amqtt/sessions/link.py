@@ -230,7 +230,7 @@ class Link:
             self._mark()
 
     def abandon(self) -> None:
-        """Its Network Connection is gone: drop what it holds, and know its owner no more.
+        """Nothing more is written: drop what it holds, press back no more, and know its owner no more.
 
         Without that each would wait for the collector of cycles, which looks seldom and then for long.
         """
@@ -238,6 +238,7 @@ class Link:
         self.size = 0
         self.joined = 0
         self.flush = _into_nothing
+        self.relieve()
 
     def relieve(self) -> None:
         """Press back no more: call those who wait for it."""
