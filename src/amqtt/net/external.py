@@ -61,31 +61,48 @@ class ExternalConnection:
 
     async def serve(self) -> None:
         """Serve the Client until its connection ends; it is closed then."""
-        is_full = self.house.is_full
-        if not self.listener.admit(is_full):
-            if is_full:
-                self.house.turn_away(self.peer)
-            await self._close()
-            return
-        house = self.house
-        house.turn.now = house.clock()
-        self.state = house.server.open(self._link, self.peer)
-        house.entered(self)
-        self._tasks = [house.loop.create_task(self._read()), house.loop.create_task(self._write())]
         try:
-            await self._until_one_ends()
+            if self._enter():
+                await self._until_one_ends()
         finally:
             for task in self._tasks:
                 task.cancel()
-            # What a task raised knows where, and so this: it would wait for the collector of cycles.
-            self._tasks = []
-            self._link.relieve()
-            house.turn.now = house.clock()
-            house.server.lost(self.state, "the connection was closed")
-            self._link.abandon()
-            self.listener.leave()
-            house.left(self)
+            if self._tasks:
+                self._leave()
             await self._close()
+
+    def _enter(self) -> bool:
+        """Come in; False: there are enough, or the Server has failed."""
+        house = self.house
+        is_full = house.is_full
+        if not self.listener.admit(is_full):
+            if is_full:
+                house.turn_away(self.peer)
+            return False
+        house.turn.now = house.clock()
+        try:
+            self.state = house.server.open(self._link, self.peer)
+        except Exception as fault:
+            self.listener.leave()
+            house.report(fault, self)
+            return False
+        house.entered(self)
+        self._tasks = [house.loop.create_task(self._read()), house.loop.create_task(self._write())]
+        return True
+
+    def _leave(self) -> None:
+        """It is over, whoever ended it."""
+        # What a task raised knows where, and so this: it would wait for the collector of cycles.
+        self._tasks = []
+        house = self.house
+        house.turn.now = house.clock()
+        try:
+            house.server.lost(self.state, "the connection was closed")
+        except Exception as fault:
+            house.report(fault, self)
+        self._link.abandon()
+        self.listener.leave()
+        house.left(self)
 
     def abort(self, reason: str) -> None:
         """End it now; what was not sent is lost."""
@@ -180,8 +197,10 @@ class ExternalConnection:
         while not link.closing or link.chunks:
             await self._news.wait()
             self._news.clear()
-            while link.chunks:
+            while link.chunks and not link.withheld:
                 await self._write_chunks(link)
+            if link.chunks:
+                continue
             was_full, link.full = link.full, False
             link.relieve()
             if was_full and not link.closing:
