@@ -51,7 +51,7 @@ SHUTDOWN_TIMEOUT = 10.0
 """Seconds for a shutdown in all; whoever has not taken his last bytes by then is dropped."""
 FAREWELL = 5.0
 """Seconds of them that the drain leaves to what comes after it, or half of them."""
-LAST_WRITES = 1.0
+LEAST_FOR_THE_DISK = 1.0
 """Seconds that the disk has in any case to write what was noted, also when no more time is left."""
 
 
@@ -398,8 +398,8 @@ class Service:
         self._turn.forget()
         self._server.authenticator = NotStarted()
         if self._keeping is not None:
-            left = LAST_WRITES if self._patience is None else self._patience.left
-            await self._keeping.close(max(left, LAST_WRITES))
+            left = LEAST_FOR_THE_DISK if self._patience is None else self._patience.left
+            await self._keeping.close(max(left, LEAST_FOR_THE_DISK))
         authenticator: object = self._authenticator
         self._authenticator = None
         if isinstance(authenticator, Closable):

@@ -17,7 +17,7 @@ from amqtt.store.writer import Writer
 
 logger = logging.getLogger("amqtt.store")
 
-LAST_WRITES: Final = 5.0
+MOST_FOR_THE_DISK: Final = 5.0
 """Seconds that a shutdown waits for the disk; what is not there by then was not acknowledged."""
 
 
@@ -109,12 +109,12 @@ class Keeping:
             f"{f' ({reason})' if reason else ''}; it is in memory, and stored as soon as that is possible"
         )
 
-    async def settle(self, seconds: float = LAST_WRITES) -> None:
+    async def settle(self, seconds: float = MOST_FOR_THE_DISK) -> None:
         """Wait until all that was noted is durable, no longer than this."""
         if self._writer is not None and not await self._writer.settle(seconds):
             logger.error("Not everything could be stored before the end; none of that was acknowledged")
 
-    async def close(self, seconds: float = LAST_WRITES) -> None:
+    async def close(self, seconds: float = MOST_FOR_THE_DISK) -> None:
         """Write the last, within so many seconds, and let go of the store.
 
         Idempotent, also after a failed `open`.
@@ -128,7 +128,7 @@ class Keeping:
             if not waiting.done():
                 waiting.set_exception(StoreError("the Broker was shut down before it could be stored"))
         try:
-            async with asyncio.timeout(LAST_WRITES):
+            async with asyncio.timeout(MOST_FOR_THE_DISK):
                 await self._store.close()
         except StoreError as fault:
             logger.error("%s", fault)
