@@ -117,6 +117,13 @@ def test_so_does_one_whose_user_has_nowhere_to_keep_anything(
     assert re.search(r"WARNING .* in memory, and end with this broker: .* cannot be opened for writing", said)
 
 
+def test_so_does_one_whose_file_cannot_be_written(start: Start, tmp_path: Path, state_home: Path) -> None:
+    # For root nothing is read-only, so it is a directory that stands where the file should be.
+    (state_home / "amqtt" / "amqtt.db").mkdir(parents=True)
+    said = "".join(lines_until(start("-c", one_listener(tmp_path)), r"listens on"))
+    assert re.search(r"WARNING .* in memory, and end with this broker: .* cannot be opened for writing", said)
+
+
 def test_where_systemd_says_where_it_is_kept_there_or_nothing_runs(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,12 @@
 import logging
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from amqtt.errors import StoreError, StoreUnavailableError
 from amqtt.sessions.journal import Batch
 from amqtt.store.database import Database
 from amqtt.testing.store_contract import contents, everything
@@ -204,6 +206,40 @@ def test_what_can_be_read_of_a_broken_file_is_carried_over(
     assert len(found.retained) > 1000
     assert len(aside(file)) == 1
     assert f"Carried over from {aside(file)[0]}: 2 Sessions, 3 Subscriptions, 3 queued" in caplog.text
+
+
+@pytest.mark.parametrize("fault", [sqlite3.OperationalError("database is full"), OSError(28, "No space")])
+def test_a_broken_file_is_as_it_was_when_nothing_can_be_carried_over(
+    file: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new and empty one in its place would be taken for the store at the next start."""
+    written(file, everything())
+    with file.open("r+b") as broken:
+        broken.seek(36)  # how many pages are free, in the header of the file
+        broken.write((7).to_bytes(4, "big"))
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "write", fail)
+        with pytest.raises(StoreUnavailableError, match=r"amqtt\.db cannot be written: .*(is full|No space)"):
+            read(file)
+    assert [path.name for path in file.parent.iterdir() if path.suffix != ".lock"] == [file.name]
+    assert file.read_bytes()[36:40] == (7).to_bytes(4, "big")
+    assert contents(read(file)) == contents(everything())
+    assert len(aside(file)) == 1
+
+
+def test_a_broken_file_that_cannot_be_put_aside_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_bytes(b"not a database, whatever it is" * 1000)
+
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("amqtt.store.files.os.replace", fail)
+    with pytest.raises(StoreError, match=r"file is not a database.*, nor be put aside: Permission denied"):
+        read(file)
 
 
 def test_a_file_whose_rows_are_whole_and_whose_free_pages_are_not_is_written_to_no_more(file: Path) -> None:

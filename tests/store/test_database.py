@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from amqtt.errors import StoreError
+from amqtt.errors import StoreError, StoreUnavailableError
 from amqtt.message import Message
 from amqtt.sessions.journal import Batch, StoredEntry, StoredSession
 from amqtt.store.database import LOG_SIZE, Database
@@ -100,13 +100,19 @@ def test_a_file_of_another_program_is_left_alone(file: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"file/amqtt\.db cannot be opened for writing"):
+    with pytest.raises(StoreUnavailableError, match=r"file/amqtt\.db cannot be opened for writing"):
         Database(tmp_path / "file" / "amqtt.db", "full").open()
 
 
-def test_a_directory_in_place_of_the_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be opened for writing: Is a directory"):
-        Database(tmp_path, "full").open()
+@pytest.mark.parametrize("name", ["amqtt.db", "amqtt.db.lock"])
+def test_so_is_whatever_of_the_store_cannot_be_written(file: Path, name: str) -> None:
+    """For root nothing is read-only, so it is a directory that stands where the file should be."""
+    taken = file.with_name(name)
+    taken.mkdir()
+    with pytest.raises(StoreUnavailableError, match=r"amqtt\.db cannot be opened for writing: Is a dir"):
+        Database(file, "full").open()
+    taken.rmdir()
+    assert len(read(file)) == 0, "nothing of it is left locked"
 
 
 def test_what_was_written_is_there_after_a_process_that_never_closed_it(file: Path) -> None:

@@ -1,5 +1,6 @@
 """A file of an earlier version goes on as one of this."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from amqtt.message import Message
 from amqtt.sessions.journal import Batch, StoredEntry
 from amqtt.store.database import Database
 from amqtt.store.memory import fold
+from amqtt.store.rows import checksum
 from amqtt.store.schema import migrations
 from amqtt.testing.store_contract import contents, everything
 from support.store_files import aside, everything_before_3, of_version_1, of_version_2, read, run, written
@@ -64,12 +66,46 @@ def test_a_step_that_fails_has_changed_nothing(file: Path, monkeypatch: pytest.M
         raise StoreError(reason)
 
     with monkeypatch.context() as patch:
-        patch.setattr("amqtt.store.database.migrations", lambda: steps)
+        patch.setattr("amqtt.store.versions.migrations", lambda: steps)
         patch.setattr(Database, "_begin_anew", give_up)
         with pytest.raises(StoreError, match="no_such_table"):
             read(file)
     assert run(file, "SELECT version FROM store") == [(2,)]
     assert len(read(file).retained) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "header"),
+    [
+        ((2, 0), 2), ((1, 0), 1), ((3, 0), 1), ((2, checksum((2,))), 2), ((3, 0), 3),
+        (None, 2), (None, 77), (None, 0),
+    ],
+)
+def test_where_both_version_numbers_are_damaged_the_tables_themselves_say_it(
+    file: Path, row: tuple[int, int] | None, header: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A step that was done is not done again: the third would take its owner from all that is retained."""
+    written(file, everything())
+    run(file, "DELETE FROM store")
+    if row is not None:
+        run(file, "INSERT INTO store VALUES (?, ?)", *row)
+    run(file, f"PRAGMA user_version = {header}")
+    assert contents(read(file)) == contents(everything())
+    assert (aside(file), run(file, "SELECT count(*) FROM damaged"), caplog.text) == ([], [(0,)], "")
+    assert contents(read(file)) == contents(everything())
+
+
+@pytest.mark.parametrize("of_version", [of_version_1, of_version_2])
+@pytest.mark.parametrize("header", [0, 1, 2, 3, 77])
+def test_so_it_is_with_those_of_an_earlier_version(
+    file: Path, of_version: Callable[[Path], Path], header: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    of_version(file)
+    run(file, "DELETE FROM store")
+    run(file, f"PRAGMA user_version = {header}")
+    assert contents(read(file))["retained"] == contents(everything_before_3())["retained"]
+    assert (aside(file), caplog.text) == ([], "")
+    assert run(file, "SELECT version FROM store") == [(len(migrations()),)]
 
 
 def test_what_an_earlier_version_queued_is_changed_and_taken_out_like_the_rest(file: Path) -> None:

@@ -4,27 +4,32 @@ import logging
 import sqlite3
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from amqtt.errors import StoreError, StoreUnavailableError
 from amqtt.sessions.journal import Batch
 from amqtt.store.consistency import strays
-from amqtt.store.files import make_directory, make_private, prepare_log, put_aside
+from amqtt.store.files import (
+    Unreadable,
+    make_directory,
+    make_private,
+    prepare_log,
+    put_aside,
+    put_back,
+    unwritable,
+)
 from amqtt.store.lock import FileLock
 from amqtt.store.memory import fold
 from amqtt.store.reading import Damage, PackedRow, connect, read_batches, read_rows, salvaged
 from amqtt.store.records import packed, unpacked
-from amqtt.store.rows import checksum
-from amqtt.store.schema import migrations
 from amqtt.store.statements import KEYS, write_draft
+from amqtt.store.versions import bring_up_to_date, check_tables
 from amqtt.store.written import MOST_GARBAGE, Draft, Packed, WrittenBatches
 
 logger = logging.getLogger("amqtt.store")
 
-APPLICATION_ID: Final = 0x614D5154
-"""Says in the header of the file whose it is: "aMQT"."""
 SYNCHRONOUS: Final = {"full": "FULL", "normal": "NORMAL"}
 LARGEST_CHECKED: Final = 1 << 30
 """Bytes of a file that is looked through at start; half a second for each 250 MB."""
@@ -40,10 +45,6 @@ MOST_FREED: Final = 16_384
 """Pages of 4 KiB by which a file shrinks when it is closed: a stop has a deadline."""
 DAMAGED_ROWS_NAMED: Final = 10
 """Log lines about single rows; what comes after is counted."""
-
-
-class Unreadable(Exception):
-    """The file is damaged where SQLite itself cannot do without."""
 
 
 class Database:
@@ -89,8 +90,7 @@ class Database:
             make_directory(self.file.parent)
             taken = self._lock.take()
         except OSError as fault:
-            reason = f"cannot be opened for writing: {fault.strerror}"
-            raise StoreUnavailableError(f"{self.file} {reason}") from fault
+            raise unwritable(self.file, fault) from fault
         if not taken:
             raise StoreUnavailableError(f"{self.file} {IN_USE}")
 
@@ -110,7 +110,7 @@ class Database:
 
     def _read(self, connection: sqlite3.Connection) -> Batch:
         """All that can be understood; what cannot is set aside."""
-        _check_schema(connection)
+        check_tables(connection)
         self._check(connection)
         kept, damaged = read_rows(connection)
         batches, damaged_batches = read_batches(connection)
@@ -140,33 +140,9 @@ class Database:
             connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("BEGIN IMMEDIATE")
-        version = self._version(connection)
-        steps = migrations()
-        if version > len(steps):
-            raise StoreError(
-                f"{self.file} was written by a newer amqtt (its tables are of version {version}, this one "
-                f"knows {len(steps)}): use that version, or another file"
-            )
-        for number, script in enumerate(steps[version:], version + 1):
-            _migrate(connection, number, script)
+        bring_up_to_date(self.file, connection)
         connection.execute("COMMIT")
         return connection
-
-    def _version(self, connection: sqlite3.Connection) -> int:
-        """The version of the tables: the row with a checksum counts, where there is one."""
-        named = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        tables = {name for (name,) in named}
-        if not tables:
-            return 0
-        if "store" not in tables:
-            if connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,):
-                raise Unreadable("its schema is damaged")
-            raise StoreError(f"{self.file} is an SQLite file of something else: choose another name for ours")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for number, written in connection.execute("SELECT version, checksum FROM store"):
-            if isinstance(number, int) and checksum((number,)) == written:
-                return number
-        return int(version) if 0 < version <= len(migrations()) else len(migrations())
 
     def _check(self, connection: sqlite3.Connection) -> None:
         if self.file.stat().st_size > LARGEST_CHECKED:
@@ -211,17 +187,34 @@ class Database:
                 connection.execute("INSERT INTO batches VALUES (?, ?)", (number, packed(records)))
 
     def _begin_anew(self, reason: str) -> Batch:
-        aside = put_aside(self.file)
+        """Put the file aside and carry over what can be read of it: where that fails, it is as it was."""
+        try:
+            aside = put_aside(self.file)
+        except OSError as fault:
+            raise StoreError(
+                f"{self.file} cannot be read ({reason}), nor be put aside: {fault.strerror}"
+            ) from fault
+        try:
+            kept = self._carry_over(aside)
+        except BaseException as fault:
+            self._let_go()
+            put_back(aside, self.file)
+            if isinstance(fault, sqlite3.Error | OSError | Unreadable):
+                raise StoreUnavailableError(f"{self.file} cannot be written: {fault}") from fault
+            raise
         logger.error("%s cannot be read (%s): it was put aside as %s", self.file, reason, aside)
+        logger.error(
+            "Carried over from %s: %d Sessions, %d Subscriptions, %d queued and %d retained messages",
+            aside, len(kept.sessions), len(kept.subscriptions), len(kept.entries), len(kept.retained),
+        )
+        return kept
+
+    def _carry_over(self, aside: Path) -> Batch:
         kept = salvaged(aside)
         empty = self._begin()
         assert not len(empty)
         fold(kept, strays(kept))
         self.write(kept)
-        logger.error(
-            "Carried over from %s: %d Sessions, %d Subscriptions, %d queued and %d retained messages",
-            aside, len(kept.sessions), len(kept.subscriptions), len(kept.entries), len(kept.retained),
-        )
         return kept
 
     def write(self, batch: Batch) -> None:
@@ -272,44 +265,15 @@ class Database:
             connection.close()
 
 
-def _check_schema(connection: sqlite3.Connection) -> None:
-    """Whether the tables are what they were made as: SQLite believes whatever their text has become."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
-        for number, script in enumerate(migrations(), 1):
-            _migrate(new, number, script)
-        missing = _tables(new) - _tables(connection)
-    if missing:
-        names = ", ".join(sorted(name for name, _ in missing))
-        raise Unreadable(f"its schema is damaged: {names}")
-
-
-def _tables(connection: sqlite3.Connection) -> set[tuple[str, str]]:
-    return set(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))
-
-
-def _migrate(connection: sqlite3.Connection, number: int, script: str) -> None:
-    """Run one migration within the transaction that is open."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            connection.execute(statement)
-            statement = ""
-    connection.execute("DELETE FROM store")
-    connection.execute("INSERT INTO store VALUES (?, ?)", (number, checksum((number,))))
-    connection.execute(f"PRAGMA user_version = {number}")
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
 def explained(file: Path, fault: sqlite3.Error) -> Exception:
     """What an error of SQLite at start means: a StoreError says what to do, Unreadable that it is damaged."""
     code = fault.sqlite_errorcode & 0xFF if hasattr(fault, "sqlite_errorcode") else sqlite3.SQLITE_ERROR
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreError(f"{file} {IN_USE}")
+        return StoreUnavailableError(f"{file} {IN_USE}")
     if code == sqlite3.SQLITE_READONLY and not _has_known_format(file):
         return Unreadable("its header names a format that nobody has")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return StoreError(f"{file} cannot be written: {fault}")
+        return StoreUnavailableError(f"{file} cannot be written: {fault}")
     if code == sqlite3.SQLITE_IOERR and not isinstance(fault, sqlite3.InternalError):
         return StoreError(f"{file} cannot be read: {fault}")
     return Unreadable(str(fault))

@@ -3,9 +3,23 @@
 import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from amqtt.errors import StoreError
+from amqtt.errors import StoreUnavailableError
+
+_SUFFIXES: Final = ("-wal", "-shm", "-journal", "")
+"""Of the files that are one store for SQLite."""
+
+
+class Unreadable(Exception):
+    """The file is damaged where SQLite itself cannot do without."""
+
+
+def unwritable(file: Path, fault: OSError) -> StoreUnavailableError:
+    """What it means that a file of the store cannot be opened, made or written."""
+    return StoreUnavailableError(f"{file} cannot be opened for writing: {fault.strerror}")
 
 
 def make_directory(directory: Path) -> None:
@@ -27,7 +41,7 @@ def make_private(file: Path) -> None:
         if is_new:
             _sync_directory(file.parent)
     except OSError as fault:
-        raise StoreError(f"{file} cannot be opened for writing: {fault.strerror}") from fault
+        raise unwritable(file, fault) from fault
 
 
 def prepare_log(file: Path, size: int) -> None:
@@ -46,7 +60,7 @@ def prepare_log(file: Path, size: int) -> None:
             os.close(descriptor)
         _sync_directory(file.parent)
     except OSError as fault:
-        raise StoreError(f"{log} cannot be written: {fault.strerror}") from fault
+        raise unwritable(log, fault) from fault
 
 
 def put_aside(file: Path) -> Path:
@@ -56,13 +70,22 @@ def put_aside(file: Path) -> Path:
         aside = file.with_name(f"{file.name}.damaged-{moment}" + (f"-{attempt}" if attempt else ""))
         if not aside.exists():
             break
-    for suffix in ("-wal", "-shm", "-journal", ""):
-        try:
-            os.replace(f"{file}{suffix}", f"{aside}{suffix}")
-        except FileNotFoundError:
-            continue
-    _sync_directory(file.parent)
+    _move(file, aside)
     return aside
+
+
+def put_back(aside: Path, file: Path) -> None:
+    """Take for the store again what was put aside, in place of what was begun there."""
+    for suffix in _SUFFIXES:
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
+    _move(aside, file)
+
+
+def _move(file: Path, name: Path) -> None:
+    for suffix in _SUFFIXES:
+        with suppress(FileNotFoundError):
+            os.replace(f"{file}{suffix}", f"{name}{suffix}")
+    _sync_directory(file.parent)
 
 
 def _sync_directory(directory: Path) -> None:
