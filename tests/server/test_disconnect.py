@@ -1,11 +1,26 @@
 """How a Network Connection ends, and what becomes of its Session (MQTT 5.0, 3.14, 4.13)."""
 
 import dataclasses
+import itertools
+from collections.abc import Callable
 
 import pytest
 
+from amqtt.server.arrivals import pause
 from amqtt.server.disconnect import close, end
-from amqtt.wire.packets import MQTT_3_1_1, MQTT_5, Connack, Connect, Disconnect, Pingreq
+from amqtt.server.events import ClientDisconnected
+from amqtt.server.line import LONGEST_TURN
+from amqtt.wire.packets import (
+    MQTT_3_1_1,
+    MQTT_5,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    WillFields,
+)
+from amqtt.wire.reasons import ReasonCode
 from support.bench_server import Bench, BenchClient
 from support.raw_client import properties
 
@@ -75,6 +90,99 @@ def test_nothing_is_sent_or_acted_on_behind_a_disconnect() -> None:
     received = counters.bytes_received
     client.send(Pingreq())
     assert (client.received(), client.closed, counters.bytes_received) == ([], True, received)
+
+
+class Waiting:
+    """A Client with a Will Message, of each piece of whose packets all but the first must wait.
+
+    `wills` are the Will Messages that were published, `ends` how its Network Connections have ended.
+    """
+
+    def __init__(self, **values: object) -> None:
+        self.bench = Bench()
+        self.wills: list[bytes] = []
+        self.ends: list[tuple[int, str]] = []
+        self.bench.server.subscribe("will", 0, lambda message, _: self.wills.append(message.payload))
+        self.bench.server.events.on(
+            ClientDisconnected, lambda event: self.ends.append((event.reason_code, event.reason))
+        )
+        will = WillFields("will", b"gone")
+        self.client = self.bench.connected("c", will=will, session_expiry_interval=100, **values)
+        self.client.goes_on = False
+        moments = itertools.count(self.bench.turn.now + LONGEST_TURN, LONGEST_TURN)
+        self.bench.turn.present = lambda: next(moments)
+
+    def takes_over(self) -> Connack:
+        """The same Client connects again, and is first in the next turn."""
+        other = self.bench.client()
+        other.send(Connect("c", MQTT_5, clean_start=False))
+        self.bench.server.tick()
+        (connack,) = other.received()
+        assert isinstance(connack, Connack)
+        return connack
+
+    def sends(self, *packets: Packet) -> None:
+        """All of them in one piece, behind one that is acted on and one that is in the next turn."""
+        self.client.send(Pingreq(), Pingreq(), *packets)
+        assert self.client.link.paused
+
+
+ENDS: dict[str, Callable[[Waiting], object]] = {
+    "is taken over": lambda waiting: waiting.takes_over(),
+    "is lost": lambda waiting: waiting.client.lose(),
+    "is closed by the server": lambda waiting: waiting.bench.server.shut_down(),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_a_client_that_has_said_goodbye_before_it_had_its_turn_has_said_it(way: str) -> None:
+    waiting = Waiting()
+    waiting.sends(Disconnect(), Pingreq())
+    ENDS[way](waiting)
+    assert (waiting.wills, waiting.ends) == ([], [(0, "the Client disconnected")])
+    assert waiting.bench.server.realm.sessions["c"].will is None
+
+
+def test_so_it_has_where_its_goodbye_has_not_even_been_read() -> None:
+    waiting = Waiting()
+    pause(waiting.bench.server.realm, waiting.client.state, waiting.bench.turn.now + 1)
+    waiting.client.send(Pingreq())
+    waiting.client.send(Disconnect())
+    assert [len(data) for data in waiting.client.state.held] == [2, 2]
+    waiting.takes_over()
+    assert (waiting.wills, waiting.ends) == ([], [(0, "the Client disconnected")])
+
+
+def test_a_goodbye_that_wants_the_will_message_has_it() -> None:
+    waiting = Waiting()
+    waiting.sends(Disconnect(ReasonCode.DISCONNECT_WITH_WILL_MESSAGE))
+    waiting.takes_over()
+    assert (waiting.wills, waiting.ends) == ([b"gone"], [(4, "the Client disconnected")])
+
+
+def test_a_goodbye_that_waits_ends_the_session_that_it_is_to_end() -> None:
+    waiting = Waiting()
+    waiting.sends(Disconnect(0, properties(session_expiry_interval=0)))
+    assert not waiting.takes_over().session_present
+
+
+def test_a_goodbye_that_breaks_a_rule_is_none() -> None:
+    waiting = Waiting()
+    requested = waiting.client.state.connect
+    assert requested is not None
+    requested.properties = None  # it has asked for no Session Expiry Interval, and must not do so now
+    waiting.sends(Disconnect(0, properties(session_expiry_interval=5)))
+    waiting.takes_over()
+    assert waiting.wills == [b"gone"]
+    assert [code for code, _ in waiting.ends] == [ReasonCode.PROTOCOL_ERROR]
+
+
+def test_a_client_whose_packets_wait_and_who_has_said_no_goodbye_has_a_will_message() -> None:
+    waiting = Waiting()
+    waiting.sends(Pingreq())
+    waiting.takes_over()
+    assert waiting.wills == [b"gone"]
+    assert [code for code, _ in waiting.ends] == [ReasonCode.SESSION_TAKEN_OVER]
 
 
 def test_an_end_is_an_end_however_often_it_comes() -> None:

@@ -14,6 +14,7 @@ from amqtt.wire.packets import MQTT_5, Connack, Disconnect
 from amqtt.wire.properties import Properties
 from amqtt.wire.reasons import CONNACK_REASONS, DISCONNECT_REASONS, RETURN_CODES, ReasonCode
 
+GOODBYE: Final = "the Client disconnected"
 REFERRING: Final = frozenset({ReasonCode.USE_ANOTHER_SERVER, ReasonCode.SERVER_MOVED})
 """The Reason Codes that a Server Reference may go with (4.11)."""
 
@@ -22,12 +23,16 @@ def disconnect(realm: Realm, state: ConnectionState, packet: Disconnect) -> None
     """The Client's DISCONNECT: Reason Code 0x00 discards the Will Message [MQTT-3.14.4-3]."""
     session = state.session
     if session is not None:
-        _change_expiry(realm, state, session, packet)
-        if packet.reason_code == ReasonCode.NORMAL_DISCONNECTION and session.will is not None:
-            session.will = None
-            realm.keep_will(session)
+        _say_goodbye(realm, state, session, packet)
     state.link.close()
-    end(realm, state, packet.reason_code, "the Client disconnected")
+    end(realm, state, packet.reason_code, GOODBYE)
+
+
+def _say_goodbye(realm: Realm, state: ConnectionState, session: Session, packet: Disconnect) -> None:
+    _change_expiry(realm, state, session, packet)
+    if packet.reason_code == ReasonCode.NORMAL_DISCONNECTION and session.will is not None:
+        session.will = None
+        realm.keep_will(session)
 
 
 def _change_expiry(realm: Realm, state: ConnectionState, session: Session, packet: Disconnect) -> None:
@@ -112,10 +117,14 @@ def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> 
     if state.phase == CLOSED:
         return
     state.phase = CLOSED
+    session = state.session
+    if (state.waiting or state.held) and session is not None:
+        goodbye = _waiting_goodbye(state)
+        if goodbye is not None:
+            reason_code, reason = _heed(realm, state, session, goodbye)
     state.held.clear()
     state.waiting.clear()
     realm.deadlines.cancel(state.deadline)
-    session = state.session
     if session is None:
         if realm.events.wanted(ConnectionRefused):
             user = None if state.connect is None else state.connect.username
@@ -127,6 +136,36 @@ def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> 
         realm.events.tell(ClientDisconnected(session.client_id, state.peer, reason_code, reason))
     _settle_will(realm, session)
     settle_session(realm, session)
+
+
+def _waiting_goodbye(state: ConnectionState) -> Disconnect | None:
+    """The DISCONNECT that has arrived, and waits for its turn.
+
+    The Server has received it before whatever ends the Network Connection now, a CONNECT that takes the
+    Session over for one [MQTT-3.14.4-3]. The packets before it are lost with it.
+    """
+    held, state.held = state.held, []
+    for data in held:
+        state.waiting = state.waiting + state.decoder.feed_joined(data)
+    for packet in state.waiting:
+        if isinstance(packet, Disconnect):
+            return packet
+    return None
+
+
+def has_discarded_will(state: ConnectionState) -> bool:
+    """Whether a DISCONNECT has arrived, and waits, that discards the Will Message."""
+    goodbye = _waiting_goodbye(state)
+    return goodbye is not None and goodbye.reason_code == ReasonCode.NORMAL_DISCONNECTION
+
+
+def _heed(realm: Realm, state: ConnectionState, session: Session, goodbye: Disconnect) -> tuple[int, str]:
+    """Act on a DISCONNECT that has waited; the Reason Code with which it is over, and why it is."""
+    try:
+        _say_goodbye(realm, state, session, goodbye)
+    except ProtocolError as error:
+        return error.reason_code, str(error)
+    return goodbye.reason_code, GOODBYE
 
 
 def _settle_will(realm: Realm, session: Session) -> None:

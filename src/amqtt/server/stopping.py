@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from amqtt.server.disconnect import has_discarded_will
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.session import Session
@@ -50,11 +51,12 @@ def settle_wills(realm: Realm) -> None:
     """
     policy = realm.settings.wills_on_shutdown
     for client_id, session in list(realm.sessions.items()):
-        if session.will is None:
+        state = realm.connected.get(client_id)
+        if session.will is None or (state is not None and has_discarded_will(state)):
             continue
         if policy == FIRE or (policy == DEFER and not _outlasts(session)):
             realm.publish_will(session)
-        elif policy == DROP and client_id in realm.connected:
+        elif policy == DROP and state is not None:
             session.will = None
             realm.keep_will(session)
 
