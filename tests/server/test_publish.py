@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Generator
 import pytest
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest
+from amqtt.message import Message
+from amqtt.server.disconnect import close
 from amqtt.server.events import MessagePublished, PacketReceived
 from amqtt.sessions.permissions import Permissions
 from amqtt.wire.packets import (
@@ -18,6 +20,7 @@ from amqtt.wire.packets import (
     Pubrec,
     Pubrel,
 )
+from amqtt.wire.reasons import ReasonCode
 from support.bench_server import Bench, BenchClient
 from support.packet_cases import described
 from support.raw_client import properties
@@ -434,3 +437,31 @@ def test_acknowledgements_that_come_together_do_what_they_do_one_by_one(version:
         assert bench.server.counters.inflight_out == 0
         outcomes.append((seen, counted(bench)))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("expiry", [0, 100])
+@pytest.mark.parametrize("qos", [1, 2])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("version", [MQTT_3_1_1, MQTT_5])
+def test_a_message_that_ends_its_own_publisher_is_not_acknowledged_and_counted_no_more(
+    version: int, count: int, qos: int, expiry: int
+) -> None:
+    """Whoever is given it ends the Network Connection, with the Session or without."""
+    bench = Bench()
+    realm = bench.server.realm
+    values: dict[str, object] = {"session_expiry_interval": expiry} if version == MQTT_5 else {}
+    client = bench.connected("c", version, clean_start=not expiry, **values)  # type: ignore[arg-type]
+    session = realm.sessions["c"]
+    taken: list[bytes] = []
+
+    def end_it(message: Message, _qos: int) -> None:
+        taken.append(message.payload)
+        close(realm, client.state, ReasonCode.ADMINISTRATIVE_ACTION, "it is enough")
+
+    bench.server.subscribe("t", 2, end_it)
+    client.send(*[Publish("t", b"%d" % n, qos, packet_id=n) for n in range(1, count + 1)])
+    assert taken[0] == b"1"
+    assert [type(packet) for packet in client.received()] == ([Disconnect] if version == MQTT_5 else [])
+    assert ("c" in realm.sessions) is bool(expiry)
+    kept = set(range(1, len(taken) + 1)) if expiry and qos == 2 else set()
+    assert (session.received, realm.counters.inflight_in) == (kept, len(kept))

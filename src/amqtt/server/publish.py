@@ -278,7 +278,7 @@ def _await_release(realm: Realm, state: ConnectionState, packet_id: int) -> None
     """It has this message, whether that comes again or not; unless its Session has ended by it."""
     session = state.session
     assert session is not None
-    if state.closed and realm.sessions.get(session.client_id) is not session:
+    if state.closed and not realm.has(session):
         return
     session.received.add(packet_id)
     session.counters.inflight_in += 1

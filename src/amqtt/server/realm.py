@@ -95,6 +95,10 @@ class Realm:
         self.sessions[client_id] = session
         return session
 
+    def has(self, session: Session) -> bool:
+        """Whether the Session has not ended."""
+        return self.sessions.get(session.client_id) is session
+
     def exceeded(self, limit: str, client_id: str, peer: Peer | None = None) -> None:
         """Count that a Client wanted more than this Limit; tell of it now and then."""
         if self.excess.note(limit, client_id, self.turn.now) and self.events.wanted(LimitExceeded):

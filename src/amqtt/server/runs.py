@@ -137,8 +137,11 @@ def _accepted_run(
     if part.qos == 2:
         session = state.session
         assert session is not None
-        session.received.update(range(part.first_id, part.first_id + part.count))
-        session.counters.inflight_in += part.count
+        if not state.closed or realm.has(session):
+            session.received.update(range(part.first_id, part.first_id + part.count))
+            session.counters.inflight_in += part.count
+    if state.closed:
+        return
     head = PUBACK_SUCCESS if part.qos == 1 else PUBREC_SUCCESS
     if matched or state.version != MQTT_5:
         packets = acknowledgement_run(head, part.first_id, part.count)
