@@ -6,10 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amqtt.abc import Accepted, Answer, Authenticator, ConnectRequest, Permissions
+from amqtt.sessions.journal import Batch
+from amqtt.testing.store_contract import contents
 from amqtt.wire.encoder import encode
 from amqtt.wire.packets import (
     MQTT_3_1_1,
     MQTT_5,
+    Connect,
     Disconnect,
     Packet,
     Puback,
@@ -19,6 +22,7 @@ from amqtt.wire.packets import (
     Pubrel,
 )
 from support.bench_server import Bench, BenchClient
+from support.durable_server import DurableBench
 from support.packet_cases import described, properties_of
 
 
@@ -78,34 +82,43 @@ rounds = st.lists(st.lists(packets, min_size=1, max_size=12), min_size=1, max_si
 
 
 class House:
-    """A Server, a publisher and all RECEIVERS, the publisher among them."""
+    """A Server, a publisher and all RECEIVERS, the publisher among them.
 
-    def __init__(self, publisher: str, version: int, at_once: bool) -> None:
-        self.bench = Bench(Door())
+    Where it is `durable` all Sessions outlast it, and each piece is committed when it was acted on.
+    """
+
+    def __init__(self, publisher: str, version: int, at_once: bool, durable: bool = False) -> None:
+        self.bench = DurableBench() if durable else Bench()
+        self.bench.server.authenticator = Door()
         self.version = version
         self.at_once = at_once
         self.clients = {
             name: self.bench.connected(
-                name, kind.version, clean_start=False, **self.lasting(kind), **kind.connect
+                name, kind.version, clean_start=False, **lasting(kind.version), **kind.connect
             )
             for name, kind in RECEIVERS.items()
         }
         for name, kind in RECEIVERS.items():
             self.clients[name].subscribe(kind.topic_filter, kind.qos, **kind.subscribe)
-        self.publisher = self.clients[publisher] = self.bench.connected(publisher, version)
+        kept: dict[str, object] = {"clean_start": False, **lasting(version)} if durable else {}
+        self.publisher = self.clients[publisher] = self.bench.connected(publisher, version, **kept)
         self.publisher.subscribe("t/b", 1, **({"no_local": True} if version == MQTT_5 else {}))
+        if isinstance(self.bench, DurableBench):
+            self.bench.commits_at_once = False
         self.seen: dict[tuple[str, type[Packet]], list[object]] = {}
         self.under_way: dict[str, dict[int, type[Packet] | None]] = {name: {} for name in self.clients}
         """By Packet Identifier, what the Client answers next; None: it waits for PUBREL."""
         self.unreleased: list[int] = []
 
-    def lasting(self, kind: Kind) -> dict[str, object]:
-        return {"session_expiry_interval": 1000} if kind.version == MQTT_5 else {}
-
     def say(self, client: BenchClient, some: list[Packet]) -> None:
         parts = [encode(packet, client.version) for packet in some]
         for part in [b"".join(parts)] if self.at_once else parts:
             client.send(part)
+        self.commit()
+
+    def commit(self) -> None:
+        if isinstance(self.bench, DurableBench):
+            self.bench.commit()
 
     def publish(self, some: list[Publish]) -> None:
         several: list[Packet] = []
@@ -159,14 +172,51 @@ class House:
                 mine = self.under_way[name]
                 self.under_way[name] = {n: mine[n] for n in mine if mine[n] not in (Puback, Pubrec)}
                 self.clients[name] = client = self.bench.client(kind.version)
-                client.connect(name, clean_start=False, **self.lasting(kind), **kind.connect)
+                values = {**lasting(kind.version), **kind.connect}
+                client.send(Connect(name, clean_start=False, properties=properties_of(**values)))
+                self.commit()
 
     def outcome(self) -> object:
         assert self.bench.faults == []
         counters = self.bench.server.counters
         counted = {name: getattr(counters, name) for name in dir(counters) if name[0] != "_"}
         counted.pop("bytes_received")
-        return self.seen, counted, {name: list(each.values()) for name, each in self.under_way.items()}
+        under_way = {name: list(each.values()) for name, each in self.under_way.items()}
+        kept = stored(self.bench.kept) if isinstance(self.bench, DurableBench) else None
+        return self.seen, counted, under_way, kept
+
+
+def stored(kept: Batch) -> dict[str, object]:
+    """What is on the disk: of each Session its messages in their order, whatever numbers they have."""
+    found = contents(kept)
+    messages = found.pop("messages")
+    assert isinstance(messages, dict)
+    entries: dict[int, list[object]] = {}
+    for _, entry in sorted(kept.entries.items()):
+        assert entry is not None
+        entries.setdefault(entry.session, []).append(
+            (messages[entry.message], entry.qos, entry.retain, entry.state, entry.identifiers, entry.group)
+        )
+    return {**found, "entries": entries, "bodies": sorted(map(repr, messages.values()))}
+
+
+def lasting(version: int) -> dict[str, object]:
+    """What a Client says whose Session is to be kept when it is gone."""
+    return {"session_expiry_interval": 1000} if version == MQTT_5 else {}
+
+
+def outcomes(houses: list[House], published: list[list[Publish]], shares: list[int]) -> list[object]:
+    """What came of these messages, and of acknowledging a share of them after each round."""
+    for house in houses:
+        for some, share in zip(published, shares, strict=False):
+            house.publish(some)
+            house.read()
+            for _ in range(2):
+                house.acknowledge(share)
+                house.read()
+        house.come_back()
+        house.read()
+    return [house.outcome() for house in houses]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -180,17 +230,23 @@ def test_packets_that_arrive_together_do_what_they_do_one_by_one(
     publisher: str, version: int, published: list[list[Publish]], shares: list[int]
 ) -> None:
     houses = [House(publisher, version, at_once) for at_once in (True, False)]
-    for some, share in zip(published, shares, strict=False):
-        for house in houses:
-            house.publish(some)
-            house.read()
-            for _ in range(2):
-                house.acknowledge(share)
-                house.read()
-    for house in houses:
-        house.come_back()
-        house.read()
-    assert houses[0].outcome() == houses[1].outcome()
+    together, one_by_one = outcomes(houses, published, shares)
+    assert together == one_by_one
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    publisher=st.sampled_from(["choosy publisher", "publisher"]),
+    version=st.sampled_from([MQTT_3_1_1, MQTT_5]),
+    published=rounds,
+    shares=st.lists(st.integers(0, 4), min_size=4, max_size=4),
+)
+def test_so_they_do_where_all_sessions_last_and_that_is_what_is_stored(
+    publisher: str, version: int, published: list[list[Publish]], shares: list[int]
+) -> None:
+    houses = [House(publisher, version, at_once, durable=True) for at_once in (True, False)]
+    together, one_by_one = outcomes(houses, published, shares)
+    assert together == one_by_one
 
 
 def of_qos_2(count: int) -> bytes:
