@@ -108,6 +108,12 @@ async def test_a_malformed_connect_closes_without_connack(client, body):
     assert await answer_to(await client(MQIsdp), frame(0x10, body)) == b""
 
 
+@pytest.mark.parametrize("first", range(0x10, 0x20))
+async def test_the_flags_of_the_fixed_header_are_not_used_in_connect(client, first):
+    sender = await client(MQIsdp)
+    assert await answer_to(sender, connect_bytes(b"c", version=MQIsdp, first=first), b"\xe0\x00") == ACCEPTED
+
+
 # -- DUP on packets that are of QoS 1 in MQTT 3.1
 
 

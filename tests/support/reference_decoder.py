@@ -197,7 +197,7 @@ def fixed_header(data: bytes, version: int) -> tuple[bytes, int, int, bytes]:
     elif kind in (6, 8, 10):
         require(flags == 2 or (flags == 10 and version == 3))
     else:
-        require(flags == 0)
+        require(flags == 0 or (kind == 1 and version == 0))
     stop = 1
     while stop < 5 and data[stop - 1 : stop] and (stop == 1 or data[stop - 1] >= 0x80):
         stop += 1
@@ -217,6 +217,7 @@ def packet_from(kind: int, flags: int, fields: Fields, version: int) -> tuple[ob
     name = NAMES[kind]
     if name == "Connect":
         packet, named_version = connect(fields)
+        require(flags == 0 or named_version == 3)
         return packet, version or named_version
     if name == "Connack":
         return connack(fields, version), version

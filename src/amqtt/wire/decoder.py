@@ -171,7 +171,7 @@ class Decoder:
             if first >> 4 == PUBLISH:
                 packets.append(publish_at(topics, buffer, start, at, end, version, bounds))
             else:
-                packets.append(self._packet_at(first >> 4, buffer, at, end))
+                packets.append(self._packet_at(first, buffer, at, end))
                 version = self.version
                 maximum = self._maximum()
             at = end
@@ -184,7 +184,8 @@ class Decoder:
         self._pieces = [buffer[at:]]
         self._missing = missing
 
-    def _packet_at(self, kind: int, buffer: bytes, at: int, end: int) -> Packet:
+    def _packet_at(self, first: int, buffer: bytes, at: int, end: int) -> Packet:
+        kind = first >> 4
         version = self.version
         bounds = self.bounds
         if PUBACK <= kind <= PUBCOMP:
@@ -200,7 +201,7 @@ class Decoder:
         if kind == DISCONNECT:
             return disconnect_at(buffer, at, end, version, bounds)
         if kind == CONNECT:
-            return self._connect_at(buffer, at, end)
+            return self._connect_at(first & 0x0F, buffer, at, end)
         if kind == CONNACK:
             return connack_at(buffer, at, end, version, bounds)
         if kind == AUTH:
@@ -209,8 +210,10 @@ class Decoder:
             raise MalformedPacket("a PINGREQ or PINGRESP packet has bytes behind its fixed header")
         return Pingreq() if kind == PINGREQ else Pingresp()
 
-    def _connect_at(self, buffer: bytes, at: int, end: int) -> Connect:
+    def _connect_at(self, flags: int, buffer: bytes, at: int, end: int) -> Connect:
         level, at = protocol_level_at(buffer, at, end)
+        if flags and level.version != MQTT_3_1:
+            raise _reserved_flags(CONNECT)
         if self.version == 0:
             self.version = level.version
         if not level.supported:
@@ -223,12 +226,14 @@ class Decoder:
 def _check_first_byte(first: int, version: int) -> None:
     """Whether a packet may begin with this byte, none of _FIRST_BYTES once `version` is known.
 
-    Before, it must be that of a CONNECT packet [MQTT-3.1.0-1].
+    Before, it must be that of a CONNECT packet [MQTT-3.1.0-1]; MQTT 3.1 does not use the flags of that.
     """
     kind = first >> 4
     flags = first & 0x0F
-    if version == 0 and kind != CONNECT:
-        raise ProtocolError("the first packet is not a CONNECT")
+    if version == 0:
+        if kind != CONNECT:
+            raise ProtocolError("the first packet is not a CONNECT")
+        return
     if kind == 0 or (kind == AUTH and version != MQTT_5):
         raise MalformedPacket(f"there is no packet type {kind}")
     if kind == PUBLISH:
@@ -241,7 +246,11 @@ def _check_first_byte(first: int, version: int) -> None:
     if acknowledged and version == MQTT_3_1:
         flags &= ~_DUP
     if flags != (2 if acknowledged else 0):
-        raise MalformedPacket(f"reserved flags of packet type {kind} are set")  # [MQTT-2.1.3-1]
+        raise _reserved_flags(kind)
+
+
+def _reserved_flags(kind: int) -> MalformedPacket:
+    return MalformedPacket(f"reserved flags of packet type {kind} are set")  # [MQTT-2.1.3-1]
 
 
 def _remaining_length(buffer: bytes, at: int, size: int) -> tuple[int, int]:
