@@ -245,6 +245,31 @@ def test_a_configuration_with_a_mistake_is_named(start: Start, tmp_path: Path, t
     assert str(path) in said
 
 
+FILES = """\
+listeners:
+  default: {bind: '127.0.0.1:0'}
+  other: {bind: '127.0.0.1:0', ssl: on, certfile: /no/cert, keyfile: /no/key}
+auth: {password-file: /no/users, scram-file: /no/secrets}
+"""
+
+
+@pytest.mark.parametrize("mistake", ["", "limits: {maximum-qos: 3}\n"])
+def test_whatever_check_says_of_it_a_start_says_too(start: Start, tmp_path: Path, mistake: str) -> None:
+    """Also of the files that it names, of which a start would end at the first."""
+    path = written(tmp_path, FILES + mistake)
+    checked, _ = start("check", path).communicate(timeout=DEADLINE)
+    assert len(checked.splitlines()) == (4 if mistake else 3)
+    assert failure(start("-c", path)) == f"amqtt: {checked}"
+
+
+def test_what_no_check_can_know_is_said_with_it(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = FILES.replace("0'}", f"{port}'}}").replace("auth:", "#")
+        said = failure(start("-c", written(tmp_path, text)))
+    assert [f"127.0.0.1:{port}" in line for line in said.splitlines()] == [False, True]
+
+
 def test_an_option_that_is_not_there_is_exit_status_2(start: Start) -> None:
     process = start("--no-such-option")
     _, said = process.communicate(timeout=DEADLINE)

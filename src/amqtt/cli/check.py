@@ -71,6 +71,25 @@ def read(file: Path) -> "Config":
     return config
 
 
+def all_that_is_wrong(file: Path | None, found: BrokerError) -> BrokerError:
+    """What was `found` when this configuration was to be used, and everything else that `amqtt check` says.
+
+    Whoever uses one ends at the first file that cannot be read, and looks at no file beside a mistake.
+    """
+    if file is None or not file.is_file():
+        return found
+    try:
+        read(file)
+    except ConfigurationError as error:
+        is_among_them = any(each.text in str(found) for each in error.mistakes)
+        if is_among_them or isinstance(found, ConfigurationError):
+            return error
+        return BrokerError(f"{error}\n{found}")
+    except BrokerError:
+        pass
+    return found
+
+
 def _attempt(
     findings: "Findings", make: Callable[[Any], object] | None, settings: object, path: "KeyPath" = ()
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from amqtt.cli.check import all_that_is_wrong
 from amqtt.cli.systemd import READY, notify, notify_reloading
 from amqtt.errors import BrokerError
 from amqtt.reloading import files_of
@@ -48,7 +49,8 @@ class Reloading:
         try:
             remarks = self._service.reload()
         except BrokerError as error:
-            logger.error("The configuration cannot be used, and everything stays as it was:\n%s", error)
+            wrong = all_that_is_wrong(self._config, error)
+            logger.error("The configuration cannot be used, and everything stays as it was:\n%s", wrong)
             return False
         finally:
             self._used = self._seen

@@ -53,7 +53,9 @@ def serve(
     try:
         run(serve_until_signal(config, watch))
     except BrokerError as error:
-        typer.echo(f"amqtt: {error}", err=True)
+        from amqtt.cli.check import all_that_is_wrong
+
+        typer.echo(f"amqtt: {all_that_is_wrong(config, error)}", err=True)
         raise typer.Exit(1) from None
     finally:
         logging.shutdown()
