@@ -38,12 +38,15 @@ def test_a_change_counts_once_it_is_not_going_on_any_more(file: Path) -> None:
 def test_a_bad_file_is_told_once_and_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     broker = Broker(file)
     reloading = Reloading(broker, file)
-    file.write_text(BEGINNING + "limits: {maximum-qos: 3}\n", encoding="utf-8")
+    users = "auth: {password-file: /no/users}\n"
+    listeners, _ = BEGINNING.splitlines()
+    file.write_text(f"{listeners}\n\nlimits: {{maximum-qos: 3}}\n{users}", encoding="utf-8")
     for _ in range(5):
         reloading.look()
     assert broker.config.limits.maximum_qos == 2
     (message,) = caplog.messages
     assert f"{file}:3:10: limits.maximum-qos: it must be from 0 to 2, not 3" in message
+    assert f"{file}:4:8: auth.password-file: /no/users cannot be read" in message, "all that check says"
     file.unlink()
     for _ in range(3):
         reloading.look()
