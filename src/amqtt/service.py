@@ -89,7 +89,7 @@ class Service:
         self._retired = Retired()
         self._http: dict[str, HttpListener] = {}
         self._started = 0.0
-        self._starting = False
+        self._starting: asyncio.Future[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._patience: Patience | None = None
         self._drain = DRAIN
@@ -124,7 +124,7 @@ class Service:
     @property
     def is_running(self) -> bool:
         """Whether it serves: from the end of `start` to the beginning of `shutdown`."""
-        return self._house is not None and not self._starting and self._stopping is None
+        return self._house is not None and self._starting is None and self._stopping is None
 
     @property
     def ready(self) -> bool:
@@ -176,9 +176,9 @@ class Service:
         """
         if self._stopping is not None:
             await asyncio.shield(self._stopping)
-        if self._house is not None:
+        if self._house is not None or self._starting is not None:
             raise BrokerError("the Broker is running already")
-        self._starting = True
+        self._starting = asyncio.get_running_loop().create_future()
         try:
             await self._open()
         except BaseException:
@@ -186,7 +186,8 @@ class Service:
             await self._release()
             raise
         finally:
-            self._starting = False
+            self._starting.set_result(None)
+            self._starting = None
         self._announce()
 
     async def _open(self) -> None:
@@ -211,10 +212,11 @@ class Service:
                 continue
             try:
                 self._listeners[name] = await open_listener(
-                    self.config.guarded(settings), self._house, self._handed_in.pop(name, ())
+                    self.config.guarded(settings), self._house, self._handed_in.get(name, ())
                 )
             except ListenerError as error:
                 raise BrokerError(str(error)) from error
+            self._handed_in.pop(name, None)
         self._begin_mdns()
         self._observers.begin(self.config)
         self._ticking.begin(self._house)
@@ -293,10 +295,12 @@ class Service:
         """Read the configuration again, or another one, and go by it: users, rules, certificates, limits.
 
         What it says otherwise and only a restart changes is returned, a sentence each. Raises
-        BrokerError where it cannot be used; then everything is as it was before. Clients stay
-        connected, unless their user would not be let in any more. Limits count for connections
-        and Sessions that begin afterwards.
+        BrokerError where it cannot be used, or while `start` is under way; then everything is as it
+        was before. Clients stay connected, unless their user would not be let in any more. Limits count
+        for connections and Sessions that begin afterwards.
         """
+        if self._starting is not None:
+            raise BrokerError("the Broker is starting: reload it when it runs")
         source = self._source if config is None else config
         old, new = self.config, self._read_config(source)
         if self._house is None:
@@ -340,8 +344,10 @@ class Service:
         and takes what it was sent. `wills-on-shutdown` says what becomes of Will Messages.
 
         Idempotent; a second call may shorten the time, 0 ends it at once. Safe to cancel: it goes on by
-        itself then.
+        itself then. While `start` is under way that is waited for first.
         """
+        if self._starting is not None:
+            await asyncio.shield(self._starting)
         if self._stopping is None:
             if self._house is None:
                 return
@@ -354,6 +360,11 @@ class Service:
     async def _stop(self) -> None:
         try:
             await self._shut_down()
+        except BaseException:
+            # Whatever has failed, nothing is left open.
+            await self._close_listeners()
+            await self._release()
+            raise
         finally:
             self._stopping = self._patience = None
 

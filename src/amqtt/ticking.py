@@ -56,8 +56,10 @@ class Ticking:
         if house is None:
             return
         self._server.turn.now = house.clock()
-        self._server.tick()
-        self.arm()
+        try:
+            self._server.tick()
+        finally:
+            self.arm()
 
     def _look_at_lag(self, due: float | None = None) -> None:
         """Tell the Server, every now and then, how late this comes and how much memory there is left."""
@@ -65,11 +67,12 @@ class Ticking:
         if house is None:
             return
         now = house.clock()
+        # First of all: whoever is told of what is found may raise.
+        self._watch = house.loop.call_later(LAG_INTERVAL, self._look_at_lag, now + LAG_INTERVAL)
         if due is not None:
             self._server.turn.now = now
             share = memory_used() / self._memory if self._memory else 0.0
             self._server.lagged(max(0.0, now - due), share)
-        self._watch = house.loop.call_later(LAG_INTERVAL, self._look_at_lag, now + LAG_INTERVAL)
 
 
 def _nobody_comes() -> None:

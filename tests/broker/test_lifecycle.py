@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from amqtt.wire.reasons import ReasonCode
 from support.opener import Opener
 from support.ports import kept_port
 from support.raw_client import WAIT, RawClient
+from support.tls import Authority
 
 LOOPBACK = {"listeners": {"test": {"bind": "127.0.0.1:0"}}}
 FOR_EVER = 1000.0
@@ -137,6 +140,101 @@ async def test_a_cancelled_start_leaves_nothing_bound() -> None:
             await starting
         await broker.shutdown()
         assert nobody_listens(port)
+
+
+async def under_way(broker: Broker) -> asyncio.Task[None]:
+    """A start that waits for its store, which has a thread of its own."""
+    starting = asyncio.create_task(broker.start())
+    for _ in range(20):
+        await asyncio.sleep(0)
+        if broker._house is not None:
+            break
+    assert not starting.done()
+    return starting
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> dict[str, object]:
+    return {**LOOPBACK, "persistence": {"file": str(tmp_path / "amqtt.db")}, "sys_interval": 0}
+
+
+async def test_a_shutdown_during_the_start_waits_for_it_and_leaves_nothing_open(
+    stored: dict[str, object],
+) -> None:
+    broker = Broker(stored)
+    starting = await under_way(broker)
+    await broker.shutdown()
+    await starting
+    assert (broker.is_running, broker._house, dict(broker.listeners)) == (False, None, {})
+    assert broker.transitions.state == "stopped"
+    await broker.start()
+    assert broker.is_running
+    await broker.shutdown()
+
+
+async def test_a_shutdown_during_a_start_that_fails_has_nothing_to_do(stored: dict[str, object]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        broker = Broker({**stored, "listeners": {"test": {"bind": f"127.0.0.1:{port}"}}})
+        starting = await under_way(broker)
+        await broker.shutdown()
+        with pytest.raises(BrokerError, match="cannot bind"):
+            await starting
+    assert broker.transitions.state == "not_started"
+
+
+async def test_a_second_start_during_the_first_is_refused(stored: dict[str, object]) -> None:
+    broker = Broker(stored)
+    starting = await under_way(broker)
+    with pytest.raises(BrokerError, match="is running already"):
+        await broker.start()
+    await starting
+    await broker.shutdown()
+
+
+async def test_a_reload_during_the_start_is_refused(stored: dict[str, object]) -> None:
+    broker = Broker(stored)
+    starting = await under_way(broker)
+    with pytest.raises(BrokerError, match="is starting: reload it when it runs"):
+        broker.reload()
+    await starting
+    broker.reload()
+    await broker.shutdown()
+
+
+async def test_a_shutdown_that_fails_leaves_nothing_open(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    broker = Broker(LOOPBACK)
+    await broker.start()
+    client = await opener(broker)
+    await client.connect("one")
+    monkeypatch.setattr("amqtt.net.house.House.dismiss", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        await broker.shutdown()
+    assert (broker._house, dict(broker.listeners)) == (None, {})
+    await client.expect_closed()
+    await client.close()
+    monkeypatch.undo()
+    async with broker:
+        assert broker.is_running
+
+
+async def test_sockets_of_a_listener_that_cannot_be_opened_are_there_for_the_next_start(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path)
+    tls = {"ssl": True, "certfile": str(tmp_path / "not yet"), "keyfile": authority.keyfile}
+    broker = Broker({"listeners": {"test": {"bind": "127.0.0.1:0", **tls}}})
+    broker.listen_on({"test": [socket.create_server(("127.0.0.1", 0))]})
+    with pytest.raises(BrokerError, match="not yet"):
+        await broker.start()
+    shutil.copyfile(authority.certfile, tmp_path / "not yet")
+    async with broker:
+        assert broker.listeners["test"].addresses[0][1]
 
 
 async def test_sessions_and_retained_messages_outlast_a_restart_of_the_same_broker(opener: Opener) -> None:

@@ -17,7 +17,7 @@ from support.tls import Authority
 if find_spec("zeroconf") is None:
     missing("zeroconf")
 
-from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf import NotRunningException, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 LOOPBACK = ["127.0.0.1"]
@@ -105,6 +105,25 @@ async def test_a_broker_that_cannot_announce_serves_and_says_so(
     async with Broker({"listeners": {"default": ANY_PORT}, "mdns": elsewhere}) as broker:
         assert broker.ready
     assert "mdns: no listener has an address that can be announced" in caplog.text
+
+
+async def test_an_announcement_that_cannot_be_taken_back_keeps_no_listener_open(
+    name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_back = AsyncZeroconf.async_unregister_all_services
+
+    async def fail_once(self: AsyncZeroconf) -> None:
+        monkeypatch.setattr(AsyncZeroconf, "async_unregister_all_services", take_back)
+        raise NotRunningException
+
+    async with Neighbour("_mqtt._tcp") as neighbour:
+        broker = announced({}, name)
+        await broker.start()
+        await neighbour.sees(ServiceStateChange.Added, name)
+        monkeypatch.setattr(AsyncZeroconf, "async_unregister_all_services", fail_once)
+        await broker.shutdown()
+    assert dict(broker.listeners) == {}
+    assert "mdns: the announcement could not be taken back, and expires" in caplog.text
 
 
 async def test_without_the_extra_it_does_not_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

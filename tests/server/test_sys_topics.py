@@ -187,3 +187,29 @@ def test_a_client_is_sent_them_as_retained_messages(watched: Watched) -> None:
     client.subscribe("$SYS/broker/version")
     (packet,) = client.received()
     assert (packet.topic, packet.payload, packet.retain) == ("$SYS/broker/version", b"amqtt 9.9", True)
+
+
+def test_they_end_where_whoever_is_given_one_ends_them() -> None:
+    """A reload with another interval, from a callback of the program, does."""
+    watched = Watched()
+    watched.bench.server.subscribe("$SYS/broker/uptime", 2, lambda message, qos: watched.topics.end())
+    watched.topics.begin()
+    assert "uptime" in watched.news
+    for _ in range(3):
+        watched.next_interval()
+        assert watched.news == []
+
+
+def test_they_go_on_when_figures_could_not_be_found_once() -> None:
+    watched = Watched()
+    watched.topics.begin()
+
+    def fail() -> Mapping[str, object]:
+        watched.topics._figures = lambda: watched.figures
+        raise OSError("too many open files")
+
+    watched.topics._figures = fail
+    watched.next_interval()
+    assert [str(fault) for fault in watched.bench.faults] == ["too many open files"]
+    watched.next_interval()
+    assert watched["uptime"] == "20 seconds"

@@ -130,7 +130,8 @@ class BrokerNames(Service):
         except Exception:
             self._phase = "not_stopped"
             raise
-        if self._phase == "stopping":
+        # It may have been starting when it was asked, or have failed to stop before: nothing is left of it.
+        if self._phase in ("started", "stopping", "not_stopped") and self._house is None:
             self._phase = "stopped"
             logger.info("Broker closed")
 

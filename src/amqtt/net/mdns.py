@@ -117,13 +117,16 @@ class Announcement:
             await asyncio.gather(task, return_exceptions=True)
         if zeroconf is None:
             return
+        from zeroconf import Error
+
         try:
-            async with asyncio.timeout(FAREWELL):
-                await zeroconf.async_unregister_all_services()
-        except (TimeoutError, OSError) as error:
-            logger.warning("mdns: the announcement could not be taken back, and expires: %s", error)
-        finally:
-            await zeroconf.async_close()
+            try:
+                async with asyncio.timeout(FAREWELL):
+                    await zeroconf.async_unregister_all_services()
+            finally:
+                await zeroconf.async_close()
+        except (TimeoutError, OSError, Error) as error:
+            logger.warning("mdns: the announcement could not be taken back, and expires: %r", error)
 
     async def _announce(self) -> None:
         from zeroconf import Error, InterfaceChoice

@@ -50,8 +50,9 @@ class SysTopics:
         self._realm.deadlines.cancel(self._deadline)
 
     def _due(self, now: float) -> None:
-        self._publish(now)
+        # First of all: whoever is given what is published may end this.
         self._deadline = self._realm.deadlines.at(now + self._realm.settings.sys_interval, self._due)
+        self._publish(now)
 
     def _publish(self, now: float) -> None:
         for name, value in self._all(now):
