@@ -160,6 +160,10 @@ class Lifeline:
                 logger.debug("%s", error)
                 if error.reason_code in FINAL:
                     break
+            except Exception as fault:
+                # What the program gave us to prove who it is may raise anything, and may be well again.
+                failed = ConnectError(f"cannot connect to {self._door.address}: {fault!r}")
+                logger.exception("%s", failed)
             else:
                 return True
         text = "no attempt is to be made" if failed is None else str(failed)

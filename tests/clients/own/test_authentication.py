@@ -1,5 +1,6 @@
 """SCRAM-SHA-256 between our Client and our Broker: enhanced authentication, and the same again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,3 +59,25 @@ async def test_another_method_is_refused(url: str) -> None:
 
     with pytest.raises(ConnectError, match="bad authentication method"):
         await Client(url, authentication=Other()).connect()
+
+
+async def test_one_that_fails_when_the_connection_is_made_anew_is_asked_again(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unwell(ScramAuthentication):
+        times = 0
+
+        def begin(self) -> bytes | None:
+            Unwell.times += 1
+            if Unwell.times == 2:
+                raise RuntimeError("the vault does not answer")
+            return super().begin()
+
+    async with asyncio.timeout(10):
+        client = Client(url, authentication=Unwell("me", "secret"), reconnect=Reconnect(0.01, 0.01))
+        async with client:
+            assert client._lifeline._connection is not None
+            client._lifeline._connection.abort()
+            while Unwell.times < 3 or not client.is_connected:
+                await client._lifeline.news()
+    assert "RuntimeError('the vault does not answer')" in caplog.text
