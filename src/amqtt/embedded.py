@@ -82,9 +82,16 @@ class EmbeddedSubscription:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            # Several tasks may iterate, and one that is cancelled must not take the others with it.
+            await asyncio.shield(self._next_news())
         return self._waiting.popleft()
+
+    def _next_news(self) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        news = self._news
+        if news is None or news.done() or news.get_loop() is not loop:
+            news = self._news = loop.create_future()
+        return news
 
     async def __aenter__(self) -> Self:
         return self

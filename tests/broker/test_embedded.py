@@ -72,6 +72,17 @@ async def test_a_callback_is_called_at_once_and_its_failure_hurts_nobody(
     assert taken == [b"1", b"2"]
 
 
+async def test_several_tasks_may_iterate_and_one_that_is_cancelled_leaves_the_others(broker: Broker) -> None:
+    subscription = broker.subscribe("a")
+    tasks = [asyncio.create_task(anext(subscription)) for _ in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    for payload in (b"1", b"2"):
+        broker.publish("a", payload)
+    async with asyncio.timeout(10):
+        assert {(await tasks[0]).payload, (await tasks[2]).payload} == {b"1", b"2"}
+
+
 async def test_iteration_ends_when_the_broker_shuts_down(broker: Broker) -> None:
     async def collect() -> list[bytes]:
         return [message.payload async for message in broker.subscribe("a")]
