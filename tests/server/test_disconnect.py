@@ -177,6 +177,18 @@ def test_a_goodbye_that_breaks_a_rule_is_none() -> None:
     assert [code for code, _ in waiting.ends] == [ReasonCode.PROTOCOL_ERROR]
 
 
+def test_a_goodbye_behind_what_breaks_a_rule_comes_too_late() -> None:
+    waiting = Waiting()
+    waiting.sends(Connect("c", MQTT_5))
+    waiting.client.send(Disconnect())
+    assert len(waiting.client.state.held) == 1
+    while not waiting.client.closed:
+        waiting.bench.server.tick()
+        waiting.bench.turn.flush()
+    assert waiting.wills == [b"gone"]
+    assert [code for code, _ in waiting.ends] == [ReasonCode.PROTOCOL_ERROR]
+
+
 def test_a_client_whose_packets_wait_and_who_has_said_no_goodbye_has_a_will_message() -> None:
     waiting = Waiting()
     waiting.sends(Pingreq())

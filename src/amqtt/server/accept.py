@@ -5,7 +5,7 @@ from typing import Final
 
 from amqtt.abc import Accepted
 from amqtt.server.contained import contained
-from amqtt.server.disconnect import close, refuse, requested_expiry
+from amqtt.server.disconnect import refuse, requested_expiry, send_away
 from amqtt.server.events import ClientConnected
 from amqtt.server.ownership import UNNAMED, belongs_to_another, is_left_by_nobody
 from amqtt.server.publish import is_ahead_of_disk
@@ -88,7 +88,7 @@ def _take_over(realm: Realm, packet: Connect) -> None:
     old = realm.connected.get(packet.client_id)
     if old is not None:
         realm.counters.taken_over += 1
-        close(realm, old, ReasonCode.SESSION_TAKEN_OVER, "the Session was taken over")
+        send_away(realm, old, ReasonCode.SESSION_TAKEN_OVER, "the Session was taken over")
 
 
 def _session(realm: Realm, packet: Connect, permissions: Permissions) -> tuple[Session, bool]:
@@ -177,7 +177,7 @@ def _keep_alive_due(realm: Realm, state: ConnectionState, now: float) -> None:
     if state.pending is not None or state.link.paused or waits_for_disk:
         state.last_heard = now  # nothing is read from it while an Authenticator is thinking, or it must wait
     if now >= state.last_heard + state.keep_alive:
-        close(realm, state, ReasonCode.KEEP_ALIVE_TIMEOUT, "no Control Packet within 1.5 Keep Alives")
+        send_away(realm, state, ReasonCode.KEEP_ALIVE_TIMEOUT, "no Control Packet within 1.5 Keep Alives")
     else:
         _expect_packet(realm, state)
 

@@ -35,6 +35,39 @@ def _say_goodbye(realm: Realm, state: ConnectionState, session: Session, packet:
         realm.keep_will(session)
 
 
+def has_gone(realm: Realm, state: ConnectionState) -> bool:
+    """Whether a DISCONNECT has arrived, and waits for its turn: it is acted on, and that is the end.
+
+    To be asked before anything else ends the Network Connection that is none of its Client's packets, a
+    CONNECT that takes the Session over for one: the Server has received the DISCONNECT before that
+    [MQTT-3.14.4-3]. The packets that wait before it are lost with it.
+    """
+    session = state.session
+    if session is None or state.phase == CLOSED:
+        return False
+    held, state.held = state.held, []
+    for data in held:
+        state.waiting = state.waiting + state.decoder.feed_joined(data)
+    for packet in state.waiting:
+        if isinstance(packet, Disconnect):
+            reason_code, reason = packet.reason_code, GOODBYE
+            try:
+                _say_goodbye(realm, state, session, packet)
+            except ProtocolError as error:
+                reason_code, reason = error.reason_code, str(error)
+            end(realm, state, reason_code, reason)
+            return True
+    return False
+
+
+def send_away(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> None:
+    """Close a Network Connection for what is none of its Client's packets, unless it has gone already."""
+    if has_gone(realm, state):
+        state.link.close()
+    else:
+        close(realm, state, reason_code, reason)
+
+
 def _change_expiry(realm: Realm, state: ConnectionState, session: Session, packet: Disconnect) -> None:
     """A Session Expiry Interval of 0 at CONNECT must not be raised now (3.14.2.2.2)."""
     properties = packet.properties
@@ -117,14 +150,10 @@ def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> 
     if state.phase == CLOSED:
         return
     state.phase = CLOSED
-    session = state.session
-    if (state.waiting or state.held) and session is not None:
-        goodbye = _waiting_goodbye(state)
-        if goodbye is not None:
-            reason_code, reason = _heed(realm, state, session, goodbye)
     state.held.clear()
     state.waiting.clear()
     realm.deadlines.cancel(state.deadline)
+    session = state.session
     if session is None:
         if realm.events.wanted(ConnectionRefused):
             user = None if state.connect is None else state.connect.username
@@ -136,36 +165,6 @@ def end(realm: Realm, state: ConnectionState, reason_code: int, reason: str) -> 
         realm.events.tell(ClientDisconnected(session.client_id, state.peer, reason_code, reason))
     _settle_will(realm, session)
     settle_session(realm, session)
-
-
-def _waiting_goodbye(state: ConnectionState) -> Disconnect | None:
-    """The DISCONNECT that has arrived, and waits for its turn.
-
-    The Server has received it before whatever ends the Network Connection now, a CONNECT that takes the
-    Session over for one [MQTT-3.14.4-3]. The packets before it are lost with it.
-    """
-    held, state.held = state.held, []
-    for data in held:
-        state.waiting = state.waiting + state.decoder.feed_joined(data)
-    for packet in state.waiting:
-        if isinstance(packet, Disconnect):
-            return packet
-    return None
-
-
-def has_discarded_will(state: ConnectionState) -> bool:
-    """Whether a DISCONNECT has arrived, and waits, that discards the Will Message."""
-    goodbye = _waiting_goodbye(state)
-    return goodbye is not None and goodbye.reason_code == ReasonCode.NORMAL_DISCONNECTION
-
-
-def _heed(realm: Realm, state: ConnectionState, session: Session, goodbye: Disconnect) -> tuple[int, str]:
-    """Act on a DISCONNECT that has waited; the Reason Code with which it is over, and why it is."""
-    try:
-        _say_goodbye(realm, state, session, goodbye)
-    except ProtocolError as error:
-        return error.reason_code, str(error)
-    return goodbye.reason_code, GOODBYE
 
 
 def _settle_will(realm: Realm, session: Session) -> None:

@@ -10,7 +10,7 @@ from amqtt.message import Message
 from amqtt.server.arrivals import arrived, go_on, pause, report, stand_in_line, take_answer
 from amqtt.server.connect import connect_overdue
 from amqtt.server.deadlines import Deadlines
-from amqtt.server.disconnect import close, delay_will, end
+from amqtt.server.disconnect import close, delay_will, end, has_gone, send_away
 from amqtt.server.events import Events
 from amqtt.server.local import LocalSubscriber
 from amqtt.server.publish import fan_out, has_durable_destination
@@ -140,7 +140,7 @@ class Server:
         self.realm.exceeded(limit, "" if state is None else state.client_id, peer)
         if state is not None:
             code = ReasonCode.QUOTA_EXCEEDED if state.accepted else ReasonCode.UNSPECIFIED_ERROR
-            close(self.realm, state, code, reason)
+            send_away(self.realm, state, code, reason)
 
     def lagged(self, seconds: float, memory_share: float = 0.0) -> None:
         """The event loop came so late; the process uses this part (0 to 1) of the memory it may use."""
@@ -169,8 +169,10 @@ class Server:
         take_answer(self.realm, state, answer)
 
     def lost(self, state: ConnectionState, reason: str = "") -> None:
-        """The Network Connection is gone without a DISCONNECT."""
-        end(self.realm, state, ReasonCode.UNSPECIFIED_ERROR, reason or "the Network Connection was lost")
+        """The Network Connection is gone without a DISCONNECT, but for one that waits for its turn."""
+        if not has_gone(self.realm, state):
+            reason = reason or "the Network Connection was lost"
+            end(self.realm, state, ReasonCode.UNSPECIFIED_ERROR, reason)
 
     def drained(self, state: ConnectionState) -> None:
         """Its Link is no longer full: send what waits."""

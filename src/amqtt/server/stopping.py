@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from amqtt.server.disconnect import has_discarded_will
+from amqtt.server.disconnect import has_gone
 from amqtt.server.realm import Realm
 from amqtt.server.state import ConnectionState
 from amqtt.sessions.session import Session
@@ -52,11 +52,13 @@ def settle_wills(realm: Realm) -> None:
     policy = realm.settings.wills_on_shutdown
     for client_id, session in list(realm.sessions.items()):
         state = realm.connected.get(client_id)
-        if session.will is None or (state is not None and has_discarded_will(state)):
+        if state is not None and has_gone(realm, state):
+            state.link.close()
+        if session.will is None or not realm.has(session):
             continue
         if policy == FIRE or (policy == DEFER and not _outlasts(session)):
             realm.publish_will(session)
-        elif policy == DROP and state is not None:
+        elif policy == DROP and client_id in realm.connected:
             session.will = None
             realm.keep_will(session)
 
