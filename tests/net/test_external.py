@@ -87,6 +87,20 @@ async def test_the_last_word_waits_for_the_commit_too(site, streams):
     assert streams.written == b"CONNACK"
 
 
+async def test_an_authenticator_that_was_cancelled_has_not_answered(site, streams):
+    state = site.server.states[0]
+    question = asyncio.get_running_loop().create_future()
+    state.pending = question
+    streams.feed(b"\xc0\x00")
+    await site.server.until(lambda: state.arrived != b"")
+    question.cancel()
+    async with asyncio.timeout(10):
+        while b"answered" not in streams.written:
+            streams.news.clear()
+            await streams.news.wait()
+    assert [type(answer) for answer in state.answers] == [TimeoutError]
+
+
 async def test_a_fault_of_the_server_at_open_or_lost_closes_it_and_leaves_nothing_behind(site, listener):
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")

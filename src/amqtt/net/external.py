@@ -169,6 +169,11 @@ class ExternalConnection:
         while state.pending is not None:
             try:
                 answer: object = await asyncio.wait_for(state.pending, house.limits.authentication_timeout)
+            except asyncio.CancelledError:
+                reading = asyncio.current_task()
+                if reading is None or reading.cancelling():
+                    raise
+                answer = TimeoutError("the Authenticator was cancelled")
             except Exception as fault:
                 answer = fault
             house.turn.now = house.clock()
