@@ -2,12 +2,13 @@
 
 import logging
 from asyncio import AbstractEventLoop, StreamReader, StreamWriter, wait_for
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from amqtt import clock
 from amqtt.compat.functions import TopicMatcher
+from amqtt.compat.plugins.deliveries import Deliveries
 from amqtt.compat.session import Session, SessionViews
 from amqtt.compat.transitions import Transitions
 from amqtt.compat.views import ClientConnection, RetainedView, Server, Sessions, Subscriptions
@@ -146,6 +147,8 @@ class BrokerNames(Service):
         after the end nobody waits for that. Our own `publish` says how many Subscribers there were, and
         takes properties.
         """
+        if self._house is not None:
+            await self._wait(self.deliveries.of_topic(topic))
         publication = self.publish(topic, data, EACH_ITS_OWN if qos is None else qos, retain)
         if self._house is not None:
             await publication
@@ -211,6 +214,11 @@ class BrokerNames(Service):
     def session_views(self) -> SessionViews:
         """The Sessions as aMQTT's plugins know them."""
         return SessionViews(self._server.realm)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What has plugins asked ahead of deliveries."""
+        return Deliveries(self._server.realm)
 
     @property
     def sessions(self) -> Sessions:
@@ -291,9 +299,10 @@ class BrokerNames(Service):
 
     async def _prepare(self, permissions: Permissions, request: SubscriptionRequest) -> None:
         """Let Permissions that must wait for something wait for it; they must have an answer all the same."""
-        pending = None
         if permissions.asks:
-            pending = permissions.prepare_subscribe([split_shared(request.topic_filter)[1]])
+            await self._wait(permissions.prepare_subscribe([split_shared(request.topic_filter)[1]]))
+
+    async def _wait(self, pending: Awaitable[object] | None) -> None:
         if pending is not None:
             try:
                 await wait_for(pending, self._server.limits.authentication_timeout)

@@ -10,8 +10,7 @@ from amqtt.compat.plugins.calls import at_once, begin
 from amqtt.compat.plugins.settled import Settled
 from amqtt.contexts import Action
 from amqtt.errors import BrokerError
-from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
-from amqtt.session import Session
+from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.wire.packets import (
     MQTT_3_1_1,
     Disconnect,
@@ -227,29 +226,6 @@ async def test_a_will_and_a_session_that_is_resumed_are_asked_about_where_it_wai
     again.send(Disconnect())
     refused = await running.open()
     assert (await refused.connect("d", will=WillFields("no/will", b""))).reason_code == REFUSED
-
-
-class Receiving(BaseTopicPlugin):
-    """Keeps `private/…` back from whoever receives it."""
-
-    async def topic_filtering(
-        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
-    ) -> bool:
-        if action == Action.RECEIVE and topic == "late":
-            await asyncio.sleep(0)
-        return not (action == Action.RECEIVE and (topic or "").startswith("private"))
-
-
-async def test_deliveries_are_asked_about_and_one_that_waits_is_a_no(
-    start: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    running = await start(plugins=[Receiving, ANYONE])
-    client = await running.connect("c")
-    assert await subscribe(client, "#") == [0]
-    for topic in ("private/a", "late", "late", "public"):
-        client.publish(topic)
-    assert (await client.expect(Publish)).topic == "public"
-    assert caplog.text.count("RECEIVE must be answered at once") == 1
 
 
 async def test_an_old_plugin_is_not_asked_about_deliveries(start: Any) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import suppress
+from functools import partial
 from types import CodeType
 from typing import Any, Final
 
@@ -19,7 +21,8 @@ from amqtt.access.authenticators import Authenticators
 from amqtt.access.policy import TopicCheck, TopicRules, all_of
 from amqtt.compat.contexts import Action
 from amqtt.compat.plugins.base import BaseAuthPlugin, BaseTopicPlugin
-from amqtt.compat.plugins.calls import Call, Suspended, at_once, begin, unless_it_waits
+from amqtt.compat.plugins.calls import Call, Suspended, at_once, begin, may_wait, unless_it_waits
+from amqtt.compat.plugins.deliveries import MOST_TOPICS, AndThen, Deliveries, in_turn
 from amqtt.compat.plugins.faults import Faults
 from amqtt.compat.plugins.feed import call_of
 from amqtt.compat.plugins.loading import Loaded
@@ -30,6 +33,9 @@ from amqtt.topics.names import split_shared
 
 ASKED_AUTH: Final = ("session",)
 ASKED_TOPIC: Final = ("session", "topic", "action")
+
+Keep = Callable[[str, bool | None], None]
+"""Notes what a plugin says of a topic."""
 
 
 def auth_call(loaded: Loaded) -> Call | None:
@@ -113,55 +119,74 @@ def _answer(answer: object, session: Session) -> Answer:
 
 
 class PluginTopics(TopicCheck):
-    """Asks a plugin about topics. `receives` says that it is asked about every delivery, too."""
+    """Asks a plugin about topics. `receives` says that it is asked about every delivery, too.
 
-    def __init__(self, name: str, call: Call, receives: bool) -> None:
-        self._faults = Faults(name)
-        self._call = call
-        self._receives = receives
+    `receives_later` says that it may wait before it answers, so that it is asked ahead; `has_waited`
+    that it did, so that where nobody can wait it is not even begun to be asked.
+    """
+
+    def __init__(self, name: str, call: Call, receives: bool, deliveries: Deliveries) -> None:
+        self.faults = Faults(name)
+        self.call = call
+        self.receives = receives
+        self.deliveries = deliveries
+        self.receives_later = receives and may_wait(call.function)
+        deliveries.is_needed = deliveries.is_needed or self.receives_later
+        self.has_waited = False
 
     def rules(self, user: str | None) -> TopicRules:
         """The rules for a Client of whom only the name is known."""
         session = Session()
         session.username = user
-        return PluginRules(self._faults, self._call, session, self._receives)
+        return PluginRules(self, session)
 
     def rules_for(self, user: str | None, request: ConnectRequest | None) -> TopicRules:
         """The rules for the Client that sent this CONNECT."""
-        if request is None:
-            return self.rules(user)
-        return PluginRules(self._faults, self._call, session_of_request(request), self._receives)
+        return self.rules(user) if request is None else PluginRules(self, session_of_request(request))
 
 
 class PluginRules(TopicRules):
     """What a plugin says to one Client; it is asked anew each time.
 
-    What it waits for is waited for before a PUBLISH or SUBSCRIBE is acted on. Where there is no
-    time to wait, at a delivery, an answer that waits is a no.
+    What it waits for is waited for before a PUBLISH or SUBSCRIBE is acted on, and so is what it
+    says of the deliveries that come of them. Where there is no time to wait, its last answer about
+    a delivery on that topic counts; without one it is a no.
     """
 
     asks = True
 
-    def __init__(self, faults: Faults, call: Call, session: Session, receives: bool) -> None:
-        self._faults = faults
-        self._call = call
+    def __init__(self, check: PluginTopics, session: Session) -> None:
+        self._check = check
+        self._faults = check.faults
+        self._call = check.call
         self._session = session
         self._published: tuple[str, bool | None] | None = None
         self._will: tuple[str, bool | None] | None = None
         self._subscribed: dict[str, bool | None] = {}
+        self._received: dict[str, bool | None] = {}
+        self._asked_ahead: set[str] = set()
         self._has_complained = False
-        self.receives_everything = not receives
+        self.receives_everything = not check.receives
 
     def prepare_publish(self, topic: str) -> Awaitable[object] | None:
-        """Ask about a PUBLISH; what the plugin waits for, None when it has answered."""
-        return self._prepare(topic, Action.PUBLISH, self._keep_published)
+        """Ask about a PUBLISH, and then about whom it is for; what the plugin waits for, None: nothing."""
+        question = self._prepare(topic, Action.PUBLISH, self._keep_published)
+        if not self._check.receives_later:
+            return question
+        if question is None:
+            return self._ask_receivers(topic)
+        return AndThen(question, partial(self._ask_receivers, topic))
 
     def prepare_subscribe(self, topic_filters: Sequence[str]) -> Awaitable[object] | None:
-        """Ask about all Topic Filters of a SUBSCRIBE."""
+        """Ask about all Topic Filters of a SUBSCRIBE, and about the retained messages that match them."""
         self._subscribed = {}
-        return all_of(
-            [self._prepare(each, Action.SUBSCRIBE, self._keep_subscribed) for each in topic_filters]
-        )
+        questions = [self._prepare(each, Action.SUBSCRIBE, self._keep_subscribed) for each in topic_filters]
+        if self._check.receives_later:
+            topics = self._check.deliveries.retained_topics(topic_filters)
+            questions.append(in_turn(
+                partial(self._prepare, topic, Action.RECEIVE, self._keep_received) for topic in topics
+            ))
+        return all_of(questions)
 
     def publish(self, topic: str) -> bool | None:
         """What the plugin has answered, or else answers at once."""
@@ -177,8 +202,27 @@ class PluginRules(TopicRules):
         return self._at_once(topic_filter, Action.SUBSCRIBE)
 
     def receive(self, topic: str) -> bool | None:
-        """What the plugin answers at once."""
-        return self._at_once(topic, Action.RECEIVE)
+        """What the plugin has answered ahead, or answers at once, or has last answered."""
+        deliveries = self._check.deliveries
+        if deliveries.is_asking:
+            if self._check.receives_later and deliveries.asks(self._check):
+                question = self._prepare(topic, Action.RECEIVE, self._keep_received)
+                if question is not None:
+                    deliveries.wait_for(question)
+            return None
+        if topic in self._asked_ahead:
+            self._asked_ahead.discard(topic)
+            return self._received[topic]
+        last = (topic, self._received[topic]) if topic in self._received else None
+        if last is not None and self._check.has_waited:
+            return last[1]
+        return self._at_once(topic, Action.RECEIVE, last)
+
+    def _ask_receivers(self, topic: str) -> Awaitable[object] | None:
+        """Whoever may not publish this does not have the plugin asked about everybody else."""
+        if self._published == (topic, False):
+            return None
+        return self._check.deliveries.of_topic(topic, self._check)
 
     def _keep_published(self, topic: str, answer: bool | None) -> None:
         self._published = (topic, answer)
@@ -190,6 +234,14 @@ class PluginRules(TopicRules):
     def _keep_subscribed(self, topic_filter: str, answer: bool | None) -> None:
         self._subscribed[topic_filter] = answer
 
+    def _keep_received(self, topic: str, answer: bool | None) -> None:
+        if topic not in self._received and len(self._received) >= MOST_TOPICS:
+            oldest = next(iter(self._received))
+            del self._received[oldest]
+            self._asked_ahead.discard(oldest)
+        self._received[topic] = answer
+        self._asked_ahead.add(topic)
+
     def _ask(self, topic: str, action: Action) -> Any:
         return self._call({"session": self._session, "topic": topic, "action": action})
 
@@ -197,21 +249,36 @@ class PluginRules(TopicRules):
         """Whether it is a plugin of the time when only Subscriptions were asked about."""
         return action is Action.PUBLISH and not self._call.takes("action")
 
-    def _prepare(self, topic: str, action: Action, keep: Any) -> Awaitable[object] | None:
+    def _prepare(self, topic: str, action: Action, keep: Keep) -> Awaitable[object] | None:
         if self._leaves_free(action):
             keep(topic, True)
             return None
-        keep(topic, False)  # until it says something better
+        if action is not Action.RECEIVE:
+            keep(topic, False)  # until it says something better
         try:
             answer = self._ask(topic, action)
             begun = begin(answer) if inspect.isawaitable(answer) else Settled(answer)
-            if isinstance(begun, Settled):
-                keep(topic, verdict(begun.value))
-                return None
         except Exception as fault:
             self.failed(fault)
+            keep(topic, False)
             return None
-        return _Waiting(self, topic, begun, keep)
+        if isinstance(begun, Settled):
+            keep(topic, verdict(begun.value))
+            return None
+        self._check.has_waited = self._check.has_waited or action is Action.RECEIVE
+        begun.add_done_callback(partial(self._answered, topic, keep))
+        return _Waiting(begun)
+
+    def _answered(self, topic: str, keep: Keep, task: "asyncio.Task[Any]") -> None:
+        if task.cancelled():
+            # Nobody waits any more. What it said before about a delivery must not stand in for this.
+            if keep == self._keep_received and topic not in self._asked_ahead:
+                self._received.pop(topic, None)
+            return
+        fault = task.exception()
+        if fault is not None:
+            self.failed(fault)
+        keep(topic, False if fault is not None else verdict(task.result()))
 
     def _at_once(
         self, topic: str, action: Action, fallback: tuple[str, bool | None] | None = None
@@ -230,7 +297,7 @@ class PluginRules(TopicRules):
             self.failed(fault)
         return False
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """It has raised this."""
         self._faults.tell(self._call.name, "failed: refused", fault)
 
@@ -242,20 +309,14 @@ class PluginRules(TopicRules):
 
 
 class _Waiting(Awaitable[None]):
-    """The rest of an answer, kept when it is there."""
+    """The rest of an answer; whether it failed is told elsewhere. It is given up with the last who waits."""
 
-    def __init__(self, rules: PluginRules, topic: str, task: "asyncio.Task[Any]", keep: Any) -> None:
-        self._rules = rules
-        self._topic = topic
+    def __init__(self, task: "asyncio.Task[Any]") -> None:
         self._task = task
-        self._keep = keep
 
     def __await__(self) -> Generator[Any, None, None]:
-        try:
-            answer = yield from self._task.__await__()
-            self._keep(self._topic, verdict(answer))
-        except Exception as fault:
-            self._rules.failed(fault)
+        with suppress(Exception):
+            yield from self._task.__await__()
 
     def __del__(self) -> None:
         self._task.cancel()
@@ -264,12 +325,13 @@ class _Waiting(Awaitable[None]):
 class PreparedAccess(Authenticator):
     """Has Permissions that ask before they answer asked about what a CONNECT brings, too.
 
-    That is its Will Message, and the Subscriptions of the Session that it resumes.
+    That is its Will Message, and the Subscriptions of the Session that it resumes, with what waits there.
     """
 
-    def __init__(self, inner: Authenticators, realm: Realm) -> None:
+    def __init__(self, inner: Authenticators, realm: Realm, deliveries: Deliveries) -> None:
         self._inner = inner
         self._realm = realm
+        self._deliveries = deliveries
         self.methods = inner.methods
 
     def authenticate(self, request: ConnectRequest) -> Answer | Awaitable[Answer]:
@@ -310,6 +372,7 @@ class PreparedAccess(Authenticator):
         return all_of([
             permissions.prepare_publish(request.will.topic) if request.will is not None else None,
             permissions.prepare_subscribe(filters) if filters else None,
+            self._deliveries.of_session(permissions, stored) if stored is not None else None,
         ])
 
 

@@ -6,6 +6,7 @@ import inspect
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from types import CodeType, CoroutineType
 from typing import Any, Final
@@ -101,7 +102,8 @@ def at_once(answer: Any) -> Any:
         steps.send(None)
     except StopIteration as end:
         return end.value
-    steps.close()
+    with suppress(RuntimeError):  # it may insist on waiting
+        steps.close()
     raise Suspended
 
 
@@ -117,6 +119,13 @@ def begin(answer: Awaitable[Any]) -> "Settled[Any] | asyncio.Task[Any]":
         return _begin(answer if isinstance(answer, Coroutine) else _awaited(answer))
     except asyncio.CancelledError:
         raise RuntimeError("it has cancelled itself") from None
+
+
+def may_wait(function: Callable[..., Any]) -> bool:
+    """Whether what it is called for may come later: not so a plain function, or one without an `await`."""
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(plain, "__code__", None)
+    return inspect.iscoroutinefunction(plain) and not (isinstance(code, CodeType) and _never_waits(code))
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ class Faults:
         self._plugin = plugin
         self._pace = Pace()
 
-    def tell(self, method: str, what: str, fault: Exception | None = None) -> None:
+    def tell(self, method: str, what: str, fault: BaseException | None = None) -> None:
         """Write that this method did so, with the traceback of what it raised."""
         if not self._pace.allows(method, self._plugin, time.monotonic()):
             return

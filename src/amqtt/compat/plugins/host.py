@@ -20,6 +20,7 @@ from amqtt.compat.plugins.access import (
 )
 from amqtt.compat.plugins.base import BasePlugin
 from amqtt.compat.plugins.calls import Call
+from amqtt.compat.plugins.deliveries import Deliveries
 from amqtt.compat.plugins.faults import logger
 from amqtt.compat.plugins.feed import POST_SHUTDOWN, POST_START, PRE_SHUTDOWN, PRE_START, Feed, Told, call_of
 from amqtt.compat.plugins.loaded import LoadedPlugins
@@ -76,6 +77,11 @@ class PluginHost(Service):
         """The Sessions as plugins know them."""
         return SessionViews(self.server.realm)
 
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What has plugins asked ahead of deliveries."""
+        return Deliveries(self.server.realm)
+
     def _read_config(self, source: "Config | Mapping[str, object] | str | Path | None") -> "Config":
         from amqtt.config_file import load
 
@@ -105,12 +111,13 @@ class PluginHost(Service):
             topic_check = self._asking(stated, self._topic_calls)
         authenticators = {name: partial(_authenticator, call) for name, (_, call) in self._auth_calls.items()}
         checks = {
-            name: partial(_topic_check, loaded, call) for name, (loaded, call) in self._topic_calls.items()
+            name: partial(_topic_check, loaded, call, self.deliveries)
+            for name, (loaded, call) in self._topic_calls.items()
         }
         inner = build_authenticator(
             auth, topic_check, {**AUTHENTICATORS, **authenticators}, {**TOPIC_CHECKS, **checks}
         )
-        return PreparedAccess(inner, self.server.realm) if checks else inner
+        return PreparedAccess(inner, self.server.realm, self.deliveries) if checks else inner
 
     def _asking(self, settings: Settings, plugins: Mapping[str, Any]) -> Settings:
         """The settings with those plugins that are asked although they are not named."""
@@ -180,8 +187,10 @@ def _authenticator(call: Call, _settings: "AuthSettings") -> Authenticator:
     return PluginAuthenticator(call)
 
 
-def _topic_check(loaded: Loaded, call: Call, _settings: "TopicCheckSettings") -> TopicCheck:
-    return PluginTopics(loaded.name, call, call.takes("action") and knows_receiving(loaded))
+def _topic_check(
+    loaded: Loaded, call: Call, deliveries: Deliveries, _settings: "TopicCheckSettings"
+) -> TopicCheck:
+    return PluginTopics(loaded.name, call, call.takes("action") and knows_receiving(loaded), deliveries)
 
 
 async def _close(told: Told, seconds: float) -> None:
