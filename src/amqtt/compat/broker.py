@@ -232,8 +232,8 @@ class BrokerNames(Service):
 
     @property
     def retained_messages(self) -> RetainedView:
-        """Topic Name → retained message; a live view."""
-        return RetainedView(self._server.realm, self.session_views)
+        """Topic Name → retained message; a live view, which may be written to, too."""
+        return RetainedView(self._server.realm, self.session_views, self.retain_message)
 
     @property
     def listeners_config(self) -> "Written":

@@ -51,7 +51,8 @@ class MQTTFixedHeader:
 class MQTTPacket:
     """One Control Packet. `wire` is ours, which it shows; `version` is the Protocol Level, 3, 4 or 5.
 
-    Programs give it its parts instead, already filled in; `vh` is what `variable_header` was in aMQTT 0.10.
+    Programs give it its parts instead, already filled in and in this order: fixed header, variable header
+    and payload; `vh` is what `variable_header` was in aMQTT 0.10.
     """
 
     VARIABLE_HEADER: ClassVar[tuple[str, ...]] = ()
@@ -60,18 +61,20 @@ class MQTTPacket:
     def __init__(
         self,
         wire_packet: Packet | MQTTFixedHeader | None = None,
-        version: int = MQTT_3_1_1,
+        version: Any = MQTT_3_1_1,
+        payload: Any = None,
         *,
         fixed: MQTTFixedHeader | None = None,
         variable_header: Any = None,
         vh: Any = None,
-        payload: Any = None,
     ) -> None:
         if wire_packet is None or isinstance(wire_packet, MQTTFixedHeader):
             header = variable_header if vh is None else vh
+            if not isinstance(version, int):
+                header = version
             wire_packet, version = self._filled_in(wire_packet or fixed, header, payload)
         self.wire = wire_packet
-        self.version = version
+        self.version: int = version
         # Who embeds a Broker need not load it.
         from datetime import UTC, datetime
 

@@ -1,6 +1,6 @@
 """Live views of what a Broker holds, in the shapes that aMQTT's users know."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from amqtt import clock
@@ -104,12 +104,18 @@ class Subscriptions(Mapping[str, list[tuple[Session, int]]]):
         return f"Subscriptions({dict(self)})"
 
 
-class RetainedView(Mapping[str, RetainedApplicationMessage]):
-    """Topic Name → its retained message."""
+class RetainedView(MutableMapping[str, RetainedApplicationMessage]):
+    """Topic Name → its retained message; `retain` is called with what a program puts in or takes out."""
 
-    def __init__(self, realm: Realm, views: SessionViews) -> None:
+    def __init__(
+        self,
+        realm: Realm,
+        views: SessionViews,
+        retain: Callable[[Session | None, str, bytes | bytearray, int | None], object],
+    ) -> None:
         self._realm = realm
         self._views = views
+        self._retain = retain
 
     def __getitem__(self, topic: str) -> RetainedApplicationMessage:
         message = self._realm.retained.get(topic)
@@ -117,6 +123,14 @@ class RetainedView(Mapping[str, RetainedApplicationMessage]):
             raise KeyError(topic)
         publisher = self._views.of(message.publisher) if message.publisher else None
         return RetainedApplicationMessage(publisher, topic, message.payload, message.qos)
+
+    def __setitem__(self, topic: str, message: RetainedApplicationMessage) -> None:
+        self._retain(message.source_session, topic, message.data, message.qos)
+
+    def __delitem__(self, topic: str) -> None:
+        if topic not in self:
+            raise KeyError(topic)
+        self._retain(None, topic, b"", None)
 
     def __iter__(self) -> Iterator[str]:
         now = clock.now()

@@ -1,5 +1,6 @@
-"""aMQTT's import path of PUBACK."""
+"""aMQTT's import path of PUBACK, and of what it is made of."""
 
+from amqtt.compat.packet_parts import PacketIdVariableHeader
 from amqtt.compat.packets import PubackPacket
 
-__all__ = ["PubackPacket"]
+__all__ = ["PacketIdVariableHeader", "PubackPacket"]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from amqtt.broker import Broker
+from amqtt.broker import Broker, RetainedApplicationMessage
 from amqtt.compat.messages import message_view
 from amqtt.message import Message
 from amqtt.mqtt.publish import PublishPacket
@@ -49,6 +49,21 @@ async def test_retain_message_has_done_its_work_when_it_returns(broker: Broker) 
     broker.retain_message(None, "a", b"")
     broker.retain_message(None, "b", None)
     assert dict(broker.retained_messages) == {}
+
+
+async def test_retained_messages_may_be_put_in_and_taken_out(broker: Broker, opener: Opener) -> None:
+    broker.retained_messages["a"] = RetainedApplicationMessage(None, "a", b"1", 1)
+    client = await opener.connected(broker, "one")
+    await client.subscribe("a", 2)
+    packet = await client.expect(Publish)
+    assert (packet.payload, packet.retain, packet.qos) == (b"1", True, 1)
+    assert broker.retained_messages.pop("a").data == b"1"
+    with pytest.raises(KeyError):
+        del broker.retained_messages["a"]
+    broker.retained_messages.update(b=RetainedApplicationMessage(None, "b", bytearray(b"2")))
+    assert list(broker.retained_messages) == ["b"]
+    broker.retained_messages.clear()
+    assert not broker.retained_messages
 
 
 async def test_retain_message_is_for_subscriptions_yet_to_come_only(broker: Broker, opener: Opener) -> None:

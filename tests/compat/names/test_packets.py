@@ -187,6 +187,12 @@ def test_the_other_packets_are_made_of_parts_as_well() -> None:
         assert packet.to_bytes() == BYTES[kind][1]
 
 
+def test_parts_may_be_given_by_their_places() -> None:
+    header, payload = ConnectVariableHeader(0xCE, 10), ConnectPayload("me", "w", b"gone", "ann", "pw")
+    assert ConnectPacket(MQTTFixedHeader(CONNECT), header, payload).to_bytes()[2:] == BODY
+    assert PubackPacket(None, PacketIdVariableHeader(7)).to_bytes() == BYTES[PubackPacket][1]
+
+
 def test_parts_of_another_packet_are_refused() -> None:
     with pytest.raises(AMQTTError, match="ConnectPacket"):
         ConnectPacket(fixed=MQTTFixedHeader(PUBLISH))
