@@ -13,6 +13,10 @@ from amqtt.store.settings import PersistenceSettings
 
 DEFAULT_LISTENER = "default"
 _OURS = {"auth_anonymous", "auth_file", "auth_scram"}
+_LOGGERS = frozenset((
+    "amqtt.plugins.logging_amqtt.EventLoggerPlugin", "amqtt.plugins.logging_amqtt.PacketLoggerPlugin",
+))
+"""Plugins of aMQTT's own files that are told everything and asked nothing."""
 NAMED_SLOWEST = 5
 """Clients that are named as the slowest, where nobody says how many: as many as one looks after."""
 
@@ -125,6 +129,11 @@ class Config:
         """Whether a Client comes in that says no name."""
         return "auth_anonymous" in self.auth.asked and self.auth.admits_anonymous
 
+    @property
+    def has_deciding_plugins(self) -> bool:
+        """Whether there are plugins that may have a say in who comes in, which aMQTT's loggers have not."""
+        return any(choice.name not in _LOGGERS for choice in self.plugins)
+
     def guarded(self, listener: ListenerSettings) -> ListenerSettings:
         """The Listener with the check of Origins that it needs: any web page could reach an open one."""
         if listener.type == "ws" and listener.allowed_origins is None and self.admits_anyone:
@@ -135,7 +144,7 @@ class Config:
     def who_may_connect(self) -> str:
         """One sentence for the log: who may come in."""
         asked = self.auth.asked
-        if self.plugins:
+        if self.has_deciding_plugins:
             return "Whoever the plugins of the configuration accept may connect"
         if self.admits_anyone:
             return "Anyone who reaches a listener may connect"
@@ -156,7 +165,7 @@ class Config:
 def concerns(config: Config) -> list[str]:
     """What an operator should know about the security of this configuration, one sentence each."""
     found = [_anyone(config, name) for name in _exposed(config)] if _admits_unasked(config.auth) else []
-    found += _auth_concerns(config.auth, bool(config.plugins))
+    found += _auth_concerns(config.auth, config.has_deciding_plugins)
     if "auth_file" in config.auth.asked:
         found += [
             f"listeners.{name}: passwords reach it unencrypted from other machines; "
@@ -229,7 +238,7 @@ def _topic_concerns(config: Config) -> list[str]:
 
 def _is_password_asked_for(config: Config) -> bool:
     """Whether somebody other than auth_anonymous decides about a Client that states a user name."""
-    return bool(config.plugins) or not set(config.auth.asked) <= {"auth_anonymous", "auth_scram"}
+    return config.has_deciding_plugins or not set(config.auth.asked) <= {"auth_anonymous", "auth_scram"}
 
 
 def _exposed(config: Config) -> list[str]:

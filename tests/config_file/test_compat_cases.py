@@ -344,6 +344,13 @@ def test_c8_what_topic_check_says(source: dict[str, Any], settings: TopicCheckSe
     assert load({"topic-check": source}).topic_check == settings
 
 
+def test_c8_lists_with_a_dash_before_each_user_are_read_as_documented() -> None:
+    lists = [{"ann": ["a/#"]}, {"bob": ["b"], "eve": []}]
+    config = load({"topic-check": {"enabled": True, "acl": lists, "publish-acl": lists[:1]}})
+    assert config.topic_check.acl == {"ann": ("a/#",), "bob": ("b",), "eve": ()}
+    assert config.topic_check.publish_acl == {"ann": ("a/#",)}
+
+
 @pytest.mark.parametrize("source", [None, {}])
 def test_c8_a_topic_check_that_says_nothing_checks_nothing(source: object) -> None:
     assert load({"topic_check": source}).topic_check == TopicCheckSettings()
@@ -358,6 +365,10 @@ def test_c8_a_topic_check_that_says_nothing_checks_nothing(source: object) -> No
             r"acl: it must be user names and their lists of topic filters, not text",
         ),
         ({"enabled": True, "publish-acl": "some"}, r"publish-acl: it must be user names"),
+        (
+            {"enabled": True, "acl": [{"ann": ["a"]}, {"ann": ["b"]}]},
+            r"acl: it must be user names and their lists of topic filters, not a list",
+        ),
         (
             {"enabled": True, "acl": ["a"]},
             r"acl: it must be user names and their lists of topic filters, not a list",

@@ -82,6 +82,12 @@ def test_a_section_that_only_resembles_one_of_ours_is_its_plugins(name: str) -> 
     assert load({name: {"a": 1}}).sections == {name: {"a": 1}}
 
 
+@pytest.mark.parametrize("name", ["Auth", "LISTENERS", "Topic-Check"])
+def test_a_section_in_capitals_is_one_of_ours_misspelt(name: str) -> None:
+    with pytest.raises(BrokerError, match=f"{name}: there is no such section .did you mean '{name.lower()}'"):
+        load({name: {}})
+
+
 def test_a_section_that_resembles_one_of_ours_is_told_of() -> None:
     assert load({"oauth": {}}).notices == ("oauth: it is left to plugins (did you mean 'auth'?)",)
 

@@ -8,7 +8,7 @@ import pytest
 
 from amqtt.access.assembly import build_authenticator
 from amqtt.access.settings import AuthSettings, TopicCheckSettings
-from amqtt.config import Config, PluginChoice
+from amqtt.config import Config, PluginChoice, concerns
 from amqtt.config_file import load
 from amqtt.errors import BrokerError
 
@@ -152,6 +152,19 @@ def test_plugins_of_others_may_accept_so_nobody_says_that_nobody_may_connect() -
     assert list(config.notices) == []
     assert config.who_may_connect == "Whoever the plugins of the configuration accept may connect"
     assert config.auth.asked == ()
+
+
+LOGGERS = dict.fromkeys(
+    f"amqtt.plugins.logging_amqtt.{name}" for name in ("EventLoggerPlugin", "PacketLoggerPlugin")
+)
+
+
+def test_plugins_that_only_log_have_no_say_in_who_may_connect() -> None:
+    open_to_all = load({"plugins": {**LOGGERS, ANONYMOUS: {"allow_anonymous": True}}})
+    assert open_to_all.who_may_connect == "Anyone who reaches a listener may connect"
+    named = load({"plugins": {**LOGGERS, ANONYMOUS: {"allow_anonymous": False}}})
+    assert named.who_may_connect == "Whoever states a user name may connect, unchecked"
+    assert any("unchecked" in concern for concern in concerns(named))
 
 
 @pytest.mark.parametrize(("said", "seconds"), [({}, 0), ({"sys_interval": 7}, 7), ({"sys-interval": 0}, 0)])

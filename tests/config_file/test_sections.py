@@ -75,6 +75,7 @@ def test_everything_of_tls_can_be_said() -> None:
             {"reader": 1, "zzz": 1},
             r"listeners\.a\.zzz: there is no such key; known are allowed-origins, bind",
         ),
+        ({"bind": "127.0.0.1", "port": 1884}, r"listeners\.a\.port: it stands behind the address in bind"),
         (5, r"listeners\.a: it must be a section of keys and values, not a number"),
     ],
 )

@@ -58,7 +58,7 @@ def _listener(listener: ListenerSettings) -> str:
 def _topics(config: Config) -> str:
     check = config.topic_check
     if not check.enabled:
-        rest = ", beside what plugins decide" if config.plugins else ""
+        rest = ", beside what plugins decide" if config.has_deciding_plugins else ""
         return f"Who is in may publish to every topic but $…, and subscribe to everything{rest}."
     if not check.asked:
         return "Nobody may publish or subscribe."

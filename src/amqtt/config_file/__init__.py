@@ -184,7 +184,7 @@ def _sections(findings: Findings, top: Section) -> list[str]:
     """The sections that are none of ours. One that looks misspelt could leave a door open."""
     unknown = top.unknown()
     for name in unknown:
-        if likely := top.likely(name, _CERTAIN) or top.swapped(name):
+        if likely := top.likely(name.lower(), _CERTAIN) or top.swapped(name.lower()):
             findings.mistake((name,), f"there is no such section (did you mean {likely!r}?)")
         elif likely := top.likely(name, _LIKELY):
             findings.notice((name,), f"it is left to plugins (did you mean {likely!r}?)")

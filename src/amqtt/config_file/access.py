@@ -98,7 +98,7 @@ def _entries(
     """User name → filters. Blank lists grant nothing: only a key that is absent leaves things free."""
     if key not in section:
         return absent
-    content = section.raw(key)
+    content = _together(section.raw(key))
     if content == SAME and key not in ("acl", "subscribe-acl"):
         return same or {}
     if content is not None and not isinstance(content, Mapping):
@@ -111,6 +111,18 @@ def _entries(
         str(user): _filters(section.findings, (*section.path_of(key), str(user)), filters)
         for user, filters in content.items()
     }
+
+
+def _together(content: object) -> object:
+    """A list of sections as one of them: so aMQTT's documentation has it, a user behind each dash."""
+    if not isinstance(content, (list, tuple)) or not content:
+        return content
+    if not all(isinstance(each, Mapping) for each in content):
+        return content
+    users = [str(user) for each in content for user in each]
+    if len(users) != len(set(users)):
+        return content
+    return {user: filters for each in content for user, filters in each.items()}
 
 
 def _filters(findings: Findings, path: tuple[str, ...], content: object) -> tuple[str, ...]:

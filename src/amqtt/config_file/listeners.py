@@ -98,6 +98,9 @@ def _written(findings: Findings, path: KeyPath, content: object) -> _Written:
         tls["server_names"] = _server_names(findings, section.path_of("server-names"), names)
     if "-----BEGIN" in tls.get("capath", ""):
         section.mistake("capath", "it must be a directory, and is a certificate (did you mean 'cadata'?)")
+    if "port" in section.unknown():
+        section.raw("port")
+        section.mistake("port", "it stands behind the address in bind, as in 127.0.0.1:1883")
     ssl = section.take("ssl", values.switch, None)
     section.refuse_unknown()
     return _Written(listener, tls, ssl)

@@ -160,6 +160,7 @@ def test_a_registered_plugin_that_cannot_be_used_is_named(
     ("path", "said"),
     [
         ("nowhere.to.be.Found", "there is no such module"),
+        ("amqtt.contrib.http.UserAuthHttpPlugin", 'not in this package; the page "Move from aMQTT"'),
         ("amqtt.plugins.Nothing", "has no Nothing"),
         ("m.P", "no database"),
         ("n.P", "No module named 'missing_module'"),

@@ -24,6 +24,8 @@ OLD_GROUP: Final = "hbmqtt.broker.plugins"
 """The same before the name changed; looked at together with GROUP."""
 OURS: Final = ("amqtt.", "hbmqtt.")
 """Modules whose entry points are not other people's: what they name is built in, or gone."""
+CONTRIBUTED: Final = "amqtt.contrib."
+"""Where aMQTT had plugins that need more than it needs itself."""
 BUILT_IN: Final = frozenset((*AUTHENTICATORS, *TOPIC_CHECKS))
 
 
@@ -112,6 +114,11 @@ def _load_chosen(choice: "PluginChoice", context: BaseContext, namespace: str, h
 
 def _imported(path: str) -> Any:
     """What a dotted path names: `package.module.Class`, or a class in that class."""
+    if path.startswith(CONTRIBUTED):
+        raise PluginImportError(
+            f"{path}: aMQTT's contributed plugins are not in this package; the page "
+            "\"Move from aMQTT\" says how they go on, or what does the same here"
+        )
     parts = path.replace(":", ".").split(".")
     for length in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:length])
