@@ -136,7 +136,8 @@ def test_its_lists_say_who_may_subscribe_to_what(
     program.stop()
 
 
-MISSING = "listener 'my-tcp-ssl-1': Can't read cert files: /some/certfile: no such file or directory"
+UNREADABLE = "Can't read cert files: /some/certfile: no such file or directory"
+MISSING = f"listener 'my-tcp-ssl-1': {UNREADABLE}"
 
 STARTS = """\
 import asyncio, sys
@@ -166,7 +167,8 @@ def test_a_certificate_that_is_missing_ends_the_command_with_its_name(
 ) -> None:
     program = start(installed, "amqtt", "-c", without_certificate)
     assert program.ended() == 1
-    assert program.log == [f"amqtt: {MISSING}"]
+    place = f"{without_certificate}:10:5: listeners.my-tcp-ssl-1"
+    assert program.log == [f"amqtt: {place}: {UNREADABLE}"]
 
 
 def test_a_certificate_that_is_missing_is_a_broker_error_and_no_listener_stays_open(
