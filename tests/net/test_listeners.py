@@ -11,6 +11,7 @@ import pytest
 from amqtt.net import acceptor, tcp
 from amqtt.net.listeners import ListenerError, open_listener
 from amqtt.net.settings import ListenerSettings, TlsSettings
+from support.ports import kept_port
 
 
 def has_ipv6() -> bool:
@@ -117,11 +118,11 @@ async def test_an_address_in_use_says_what_to_do_and_leaves_nothing_bound(site):
 
 @needs_ipv6
 async def test_a_bind_that_fails_for_one_family_leaves_the_other_free(site):
-    with socket.socket(socket.AF_INET6) as taken:
+    with kept_port() as port, socket.socket(socket.AF_INET6) as taken:
         taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        taken.bind(("::", 0))
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("::", port))
         taken.listen()
-        port = taken.getsockname()[1]
         with pytest.raises(ListenerError, match=r"cannot bind \*:"):
             await site.listen(bind=f":{port}")
         assert is_free(port)
