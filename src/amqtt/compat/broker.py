@@ -3,7 +3,6 @@
 import logging
 from asyncio import AbstractEventLoop, StreamReader, StreamWriter, wait_for
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from amqtt import clock
@@ -79,6 +78,8 @@ class BrokerNames(Service):
     ]
 
     config: "Config"
+    session_views: SessionViews
+    deliveries: Deliveries
 
     def __init__(
         self,
@@ -209,16 +210,6 @@ class BrokerNames(Service):
     _matches = matches
 
     # -- what the broker holds
-
-    @cached_property
-    def session_views(self) -> SessionViews:
-        """The Sessions as aMQTT's plugins know them."""
-        return SessionViews(self._server.realm)
-
-    @cached_property
-    def deliveries(self) -> Deliveries:
-        """What has plugins asked ahead of deliveries."""
-        return Deliveries(self._server.realm)
 
     @property
     def sessions(self) -> Sessions:
